@@ -377,6 +377,24 @@ def test_the_decision_alone_says_what_comes_next(word, gain, sizes, deviation, s
             assert decision.next_step.more_labels == max(0, item.more_test_rows - unused)
 
 
+@pytest.mark.parametrize("seed_variance", [0.0, 9.0])
+@pytest.mark.parametrize("reason", ["test set", "noise"])
+def test_risk_and_step_name_seeds_where_no_number_of_test_rows_tells_the_gain(seed_variance, reason):
+    own = learner_forecast("cannot tell", 0.6, forecasts=GAINS)
+    own = replace(own, verdict=replace(own.verdict, reason=reason))
+    noise = PairedNoise(200, 200.0, 200.0, 4.0, 100.0, 100.0, 100.0, seed_variance, 3)
+    basis = Basis("answers", "bleu", "m", [400, 800], "", "BLEU")
+    entry = difference_entry([noise], TestRows(200, 200), Questions(), basis)
+    item = weigh_rows(own, entry, 1.0, RowsInHand(200, 800), AdviceSpec(), Questions())
+    decision = decide_study(study(forecast=own, test_set=TestSet(200, 200, 0.95, [entry], None, [item])))
+    assert ("no number of test rows tells 1 point" in entry.sentence) == (seed_variance > 0)
+    assert decision.risk.kind == ("seeds" if seed_variance else "test rows")
+    assert decision.risk.text.startswith("Too few seeds" if seed_variance else "Too few test rows")
+    if seed_variance:
+        assert "no number of test rows tells a gain of 1" in decision.risk.text
+        assert decision.next_step.kind != "test set"
+
+
 def test_what_may_leak_if_none_does_is_said_only_where_none_does():
     leaks = leak_entry(43, 21, 20.0, TestRows(50, 21), Questions())
     test_set = TestSet(50, 21, 0.95, [], leaks, [])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tunecurve.curve.intervals import Jackknife, difference_of, probability_above_zero
+from tunecurve.curve.power import measured_noise
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,15 @@ class PairedSizes:
         above = probability_above_zero(difference_of(self.scores[after], self.scores[before]), self.width)
         chance = above if self.sign > 0 else 1.0 - above
         return float(chance) if math.isfinite(chance) else None
+
+    def seeds_hide(self, before: float, after: float, difference: float, n_rows: int) -> bool:
+        """Return whether no number of test rows tells such a difference of two sizes, because runs with other seeds differ by too much."""
+        if not {before, after} <= set(self.scores) or not math.isfinite(self.width):
+            return False
+        noise = measured_noise(difference_of(self.scores[after], self.scores[before]), n_rows, self.width)
+        if noise is None or not noise.seed_variance:
+            return False
+        return noise.rows_for(difference, level=self.level) is None
 
     @property
     def tail(self) -> float:

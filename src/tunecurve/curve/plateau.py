@@ -34,9 +34,11 @@ TEST_SET_TIMES = 4.0
 # What is said where a gain is unlikely, but the test set could not have shown it.
 NOTHING_SHOWN: Word = "no gain that this test set can show"
 # What is said with `flat` where the test rows are not known.
+SEEDS_TOO = " No number of test rows would show it: runs with other seeds differ by too much."
 NOT_CHECKED = " How many test rows stand behind it is not known: whether they could show such a gain is not checked."
 # A curve of fewer sizes, or of a narrower span, leaves its bend open.
 ENOUGH_SIZES, ENOUGH_SPAN = 4, 8.0
+FEWEST_TO_COMPARE = 2
 # Why a curve is not clear, in words, and the step that answers it (a kind of step of `settling_steps`).
 REASONS = {
     "training not settled": ("training has not settled at the largest size", "training"),
@@ -55,10 +57,14 @@ HARDLY = {"test set": "one four times as large", "noise": "three more seeds"}
 
 def default_delta(predictive: Predictive) -> float:
     """Smallest gain per doubling that is worth a word, in score units: what matters, or what the test set resolves."""
+    return max(matters_by_default(predictive), resolution(predictive))
+
+
+def matters_by_default(predictive: Predictive) -> float:
+    """Gain per doubling that matters where nobody says so, in score units."""
     scale = predictive.curve.scale
     last_error = float(np.exp(predictive.curve.log_error[-1]))
-    matters = DEFAULT_DELTA_PERCENT * (1.0 if scale.kind == "bounded" else last_error / 100.0) * scale.unit
-    return max(matters, resolution(predictive))
+    return DEFAULT_DELTA_PERCENT * (1.0 if scale.kind == "bounded" else last_error / 100.0) * scale.unit
 
 
 def resolution(predictive: Predictive) -> float:
@@ -145,6 +151,8 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
         sentence = (
             f"{NOTHING_SHOWN.capitalize()}: {numbers}; with its rows, two scores differ by {shows:.3g} by chance alone."
         )
+        if _seeds_hide(predictive, delta):
+            sentence += SEEDS_TOO
         return Verdict(NOTHING_SHOWN, sentence, rising, expected, [], "test set")
     sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability only {rising:.2f}."
     if shows == 0.0 and predictive.curve.scale.kind == "bounded":
@@ -162,12 +170,23 @@ def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep],
     last_error = float(np.exp(curve.log_error[-1])) * curve.scale.unit
     run = float(predictive.run_variance(curve.size[-1:])[0]) / curve.replicates[-1]
     first = "shapes"
+    if _seeds_hide(predictive, delta):
+        return "noise"
     if resolution(predictive) >= delta:
         first = "test set"
     elif np.sqrt(2.0 * run) * last_error >= delta:
         first = "noise"
     has_few = len(curve.size) < ENOUGH_SIZES or curve.size[-1] < ENOUGH_SPAN * curve.size[0]
     return "sizes" if has_few and (first == "shapes" or not _may_settle(steps, REASONS[first][1])) else first
+
+
+def _seeds_hide(predictive: Predictive, delta: float) -> bool:
+    """Whether no number of test rows would tell the gain, by the measured runs of the two largest sizes: so say the words on test rows."""
+    curve = predictive.curve
+    if curve.paired is None or curve.test_rows is None or len(curve.size) < FEWEST_TO_COMPARE:
+        return False
+    wanted = matters_by_default(predictive) if delta == resolution(predictive) else delta
+    return curve.paired.seeds_hide(float(curve.size[-2]), float(curve.size[-1]), wanted, round(curve.test_rows))
 
 
 def _words(predictive: Predictive, reason: str, steps: Sequence[SettlingStep]) -> tuple[str, str]:

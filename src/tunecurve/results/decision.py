@@ -170,8 +170,9 @@ class _OneLearner:
         return sorted(found)
 
     def _unclear(self, verdict: Verdict) -> _Choice:
-        own = (item for item in self.results.test_set.next_rows if item.learner == self.learner)
-        rows = next(own, None) if verdict.word == NOTHING_SHOWN or verdict.reason == "test set" else None
+        rows = next((item for item in self.results.test_set.next_rows if item.learner == self.learner), None)
+        by_seeds = verdict.reason == "noise" and rows is not None and rows.more_test_rows is None
+        rows = rows if verdict.word == NOTHING_SHOWN or verdict.reason == "test set" or by_seeds else None
         if rows is not None:
             step = self._rows_step(rows)
         elif verdict.answer is not None:
@@ -218,8 +219,9 @@ class _OneLearner:
             are_seeds_known = all(size.runs > 1 for size in self.forecast.points[-2:])
             seeds = f"{MOST_SEEDS} seeds a size or " if are_seeds_known else ""
             gain = f"a gain of {found.wanted:.2g} between the sizes measured"
-            why = f"; not even {seeds}{MOST_TIMES} times the test rows would show {gain}"
-            return replace(step, what=step.what + why)
+            return replace(
+                step, what=f"{step.what}; not even {seeds}{MOST_TIMES} times the test rows would show {gain}"
+            )
         sizes = self.forecast.points[-2:]
         prices = prices_of(self.results.advice)
         costs = [prices.measurement(0, max(found.seeds - size.runs, 0), size.n) for size in sizes]

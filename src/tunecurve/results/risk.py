@@ -62,11 +62,26 @@ def _test_rows(results: Results, learner: str | None) -> Risk | None:
         return None
     told = "no gain at all" if found.smallest is None else f"gains from {found.smallest:.2g} on"
     gain = in_digits(found.gain, found.wanted)
+    if found.more_test_rows is None and _seeds_hide(results, learner):
+        text = (
+            f"Too few seeds: twice the rows are expected to gain {gain}, and runs with other seeds differ by so much that no number of "
+            f"test rows tells a gain of {found.wanted:.2g}; these {results.test_set.n_rows:,} show {told}."
+        )
+        return Risk("seeds", text)
     text = (
         f"Too few test rows: twice the rows are expected to gain {gain}, and these {results.test_set.n_rows:,} test rows show "
         f"{told}."
     )
     return Risk("test rows", text)
+
+
+def _seeds_hide(results: Results, learner: str | None) -> bool:
+    """Whether the seeds, not the test rows, hide the gain of the headline metric: so say the words on test rows."""
+    return any(
+        entry.noises[-1].seed_variance > 0
+        for entry in results.test_set.differences
+        if (entry.learner, entry.metric) == (learner, results.primary_metric)
+    )
 
 
 def _finding(results: Results) -> Risk | None:

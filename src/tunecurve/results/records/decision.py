@@ -9,7 +9,7 @@ from tunecurve.storage.records import Record
 
 Action = Literal["more rows", "stop", "change", "cannot tell"]
 StepKind = Literal["test set", "training rows", "training", "seeds", "size", "finding"]
-RiskKind = Literal["leaks", "better untuned", "drop", "test rows", "failed trials", "finding"]
+RiskKind = Literal["leaks", "better untuned", "drop", "test rows", "seeds", "failed trials", "finding"]
 
 
 @dataclass(frozen=True)
