@@ -21,7 +21,7 @@ from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.decision import Action, ExpectedGain, NextStep, StudyDecision
 from tunecurve.results.records.test_set import NextRows
 from tunecurve.results.risk import greatest_risk
-from tunecurve.results.test_set.next_rows import MOST_TIMES
+from tunecurve.results.test_set.next_rows import MOST_TIMES, rows_in_question
 from tunecurve.results.test_set.power import about
 
 # A size that is less than so many times the largest one tells hardly more than that one.
@@ -170,9 +170,7 @@ class _OneLearner:
         return sorted(found)
 
     def _unclear(self, verdict: Verdict) -> _Choice:
-        rows = next((item for item in self.results.test_set.next_rows if item.learner == self.learner), None)
-        by_seeds = verdict.reason == "noise" and rows is not None and rows.more_test_rows is None
-        rows = rows if verdict.word == NOTHING_SHOWN or verdict.reason == "test set" or by_seeds else None
+        rows = rows_in_question(self.results.test_set.next_rows, verdict, self.learner)
         if rows is not None:
             step = self._rows_step(rows)
         elif verdict.answer is not None:

@@ -8,9 +8,10 @@ and `curve.power` are all it looks at. Whether to train on more rows at all is a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tunecurve.curve.answer import CurveAnswer, SizeForecast
+from tunecurve.curve.answer import CurveAnswer, SizeForecast, Verdict
 from tunecurve.curve.plateau import NOTHING_SHOWN
 from tunecurve.results.records.test_set import Better, NextRows, TestDifference
 from tunecurve.results.test_set.power import Questions, about
@@ -85,6 +86,13 @@ def weigh_rows(
     )
     found = replace(found, better=_better(found, rows))
     return replace(found, sentence=_sentence(found, rows, larger))
+
+
+def rows_in_question(next_rows: Sequence[NextRows], verdict: Verdict, learner: str) -> NextRows | None:
+    """Return a learner's entry where the verdict cannot tell because of the test rows, or of seeds that no number of rows makes up for."""
+    found = next((item for item in next_rows if item.learner == learner), None)
+    seeds_hide = verdict.reason == "noise" and found is not None and found.more_test_rows is None
+    return found if verdict.word == NOTHING_SHOWN or verdict.reason == "test set" or seeds_hide else None
 
 
 def _first_size_that_shows(forecast: CurveAnswer, sign: float, smallest: float) -> float | None:
