@@ -666,3 +666,20 @@ def test_a_price_that_is_none_is_named_as_typed(option: str) -> None:
     result = run("--points", POINTS, "--value-per-point", "1", option, "-1")
     assert isinstance(result.exception, UsageError)
     assert str(result.exception) == f"{option} -1: expected a price of 0 or more."
+
+
+def test_the_terminal_names_one_step_and_promises_no_chance() -> None:
+    said = run(
+        "--points", "50:70,100:76,200:72,400:78,800:75", "--test-rows", "20000", "--delta", "1", "--run-price", "1000"
+    ).output
+    assert "Cannot tell" in said
+    assert "guessed to differ by as much as the gain" in said
+    assert said.count("    Next: ") == 1
+    assert "settles it" not in said
+    assert "cheapest" not in said
+
+
+def test_a_part_of_a_test_row_is_refused(tmp_path: Path) -> None:
+    problem = run(write(tmp_path, "n,score,n_test\n50,70,12\n100,72,12.5\n")).exception
+    assert isinstance(problem, DataError)
+    assert "line 3: n_test '12.5'; expected a whole number" in str(problem)

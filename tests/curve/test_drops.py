@@ -182,3 +182,10 @@ def test_the_same_answers_at_every_size_still_leave_the_luck_of_the_rows(score: 
     known = forecast_curve(CurvePoints(SIZES, [score] * len(SIZES), n_test=ROWS, bootstrap_draws=draws))
     assert known.verdict is not None
     assert score == 0.0 or "not known" not in known.verdict.sentence
+
+
+def test_a_probability_of_luck_is_never_said_to_be_nothing() -> None:
+    points = CurvePoints([50, 100, 200, 400, 800], [80.0, 80.1, 80.0, 80.2, 60.0], n_test=20_000)
+    (note,) = [note for note in forecast_curve(points).notes if note.startswith("The score got worse")]
+    assert "probability of luck less than 0.0001" in note
+    assert "or the run at n=800, may not belong" in note

@@ -155,7 +155,7 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
         lines.append(f"  n={entry.n:g}: {entry.median:.4g}, 80 % interval {low:.4g} to {high:.4g}{mark}")
     if answer.verdict:
         lines.append(f"  {answer.verdict.sentence}")
-        lines += [_settling_line(step, answer.verdict.answer) for step in answer.verdict.settle]
+        lines += [_settling_line(answer.verdict.answer)] if answer.verdict.answer else []
     lines += _plateau_lines(answer.plateau) + _target_lines(answer.target) + _rival_lines(answer.crossover)
     if answer.backtest:
         test = answer.backtest
@@ -169,11 +169,13 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
     return "\n".join(lines)
 
 
-def _settling_line(step: SettlingStep, cheapest: SettlingStep | None) -> str:
-    """Return what would turn a `cannot tell` into a word, with its chance and, where prices are known, its cost."""
+def _settling_line(step: SettlingStep) -> str:
+    """Return the step against the reason of a `cannot tell` and, where prices are known, its cost.
+
+    How often it settles the word is not said: real verdicts after such steps came 15 to 93 points apart from `chance`.
+    """
     cost = "" if step.cost is None else f", costs {step.cost:.4g}"
-    mark = " (the cheapest step)" if step == cheapest else ""
-    return f"    {step.what}{mark}: settles it with probability {step.chance:.2f}{cost}"
+    return f"    Next: {step.what}{cost}"
 
 
 def _plateau_lines(plateau: Plateau | None) -> list[str]:

@@ -19,6 +19,8 @@ from tunecurve.curve.points import PreparedCurve
 # A drop is called real below this probability of luck, divided by the number of steps that were looked at; never where the printed
 # interval of the two sizes' difference leaves 0 in.
 LUCK = 0.05
+# A smaller probability of luck is said to be less than this.
+SMALLEST_SHOWN = 0.0001
 
 
 def find_drops(curve: PreparedCurve) -> list[Drop]:
@@ -68,8 +70,10 @@ def _luck(curve: PreparedCurve, index: int, worse: float) -> float | None:
 def drop_note(drop: Drop) -> str:
     """One sentence for the reader about a real drop."""
     missing = "" if len(drop.counts) == 2 else f", counting only {' and '.join(drop.counts)}"
+    luck = drop.probability_of_luck or 0.0
+    shown = f"{luck:.2g}" if luck >= SMALLEST_SHOWN else f"less than {SMALLEST_SHOWN:g}"
     return (
         f"The score got worse by {drop.drop:.3g} from n={drop.from_n:g} to n={drop.to_n:g}: more than luck "
-        f"(probability of luck {drop.probability_of_luck:.2g}{missing}). Shapes never rise in error; what lies before "
-        "the drop may not belong to the curve."
+        f"(probability of luck {shown}{missing}). Shapes never rise in error: what lies before the drop, or the run at "
+        f"n={drop.to_n:g}, may not belong to the curve."
     )

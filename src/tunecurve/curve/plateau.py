@@ -193,6 +193,8 @@ def _words(predictive: Predictive, reason: str, steps: Sequence[SettlingStep]) -
     """Return a reason in words, and the kind of step that answers it."""
     words, kind = REASONS[reason]
     size = predictive.curve.size
+    if reason == "noise" and not predictive.curve.replicated:
+        words = "two runs of one size are guessed to differ by as much as the gain in question (no size was run twice)"
     if reason == "sizes":
         few, close = f"{len(size)} sizes are too few", f"sizes from {size[0]:g} to {size[-1]:g} are too close"
         words = close if size[-1] < ENOUGH_SPAN * size[0] else few

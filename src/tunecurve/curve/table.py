@@ -150,6 +150,8 @@ def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, l
         table.asked_sizes.add(_number(cells["target_n"], "target_n", where, smallest=1.0))
     rows = cells.get("n_test")
     n_test = _number(rows, "n_test", where, smallest=1.0) if rows else math.nan
+    if rows and n_test % 1.0:
+        raise DataError(f"{where}: n_test {rows!r}; expected a whole number of test rows.")
     replicate = cells.get("replicate") or ""
     if NO_MEAN.fullmatch(replicate):
         raise DataError(f"{where}: replicate {replicate!r}; expected a run's name, or m10 for a mean of 10 runs.")
