@@ -31,6 +31,7 @@ from tunecurve.results.model import Results
 from tunecurve.spec.quick import QUICK_STUDY
 from tunecurve.spec.reading import load_study
 from tunecurve.spec.section import merge_values
+from tunecurve.spec.study import StudySpec
 from tunecurve.storage.files import make_folder, write_text
 from tunecurve.study.batch_training import train_together
 from tunecurve.study.freezing import freeze
@@ -269,6 +270,10 @@ def run_prepared(
             live.after_a_trial(failures)
             tracking.after_a_trial()
 
+        def plan_changed(spec: StudySpec) -> None:
+            builder.narrow(spec)
+            live.plan_changed()
+
         progress.study_started(len(study.planned), left)
         if (others := study.work_beside()) is not None:
             progress.message(others.sentence())
@@ -280,7 +285,7 @@ def run_prepared(
             seconds,
             study.spec.training_score_rows,
             study.proposer,
-            TimeKeeper.of(study, seconds, progress, builder.narrow),
+            TimeKeeper.of(study, seconds, progress, plan_changed),
         )
         try:
             _remove_left_over_deployments(study)

@@ -15,7 +15,7 @@ from tunecurve.learners.busy import OtherWork
 from tunecurve.learners.distilled import DistilledLearner
 from tunecurve.run import run_study
 from tunecurve.spec.durations import duration, seconds_of
-from tunecurve.study import prepare, time_budget, within_time
+from tunecurve.study import prepare, time_words, within_time
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import Trial
 from tunecurve.study.prepare import prepare_study
@@ -34,7 +34,7 @@ STUDY = {
 @pytest.fixture(autouse=True)
 def start_takes_no_time(monkeypatch):
     monkeypatch.setattr(prepare, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(time_budget, "other_work", lambda: None)
+    monkeypatch.setattr(time_words, "other_work", lambda: None)
 
 
 class TimedLearner(LookupLearner):
@@ -303,7 +303,7 @@ def test_hours_of_jobs_are_told_of_where_the_student_has_one_whoever_teaches(stu
         "trials": [asdict(Trial(taught.name, "fine-tune", train_size=8))], "left_out": [], "asked": {"seeds": None},
         "seconds": 1.0, "seconds_of_everything": 1.0, "budget_seconds": 60.0, "not_estimated": [],
     }  # fmt: skip
-    [found] = time_budget.time_findings("1m", decided, {taught.name: taught})
+    [found] = time_words.time_findings("1m", decided, {taught.name: taught})
     assert ("hours of tuning jobs at providers are not counted" in found.text) == student_is_paid
 
 
@@ -323,10 +323,29 @@ def test_the_start_is_part_of_the_time(rows_file, tmp_path, monkeypatch):
 
 
 def test_a_time_that_is_too_short_on_a_busy_machine_says_so(rows_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(time_budget, "other_work", lambda: OtherWork(1.9, 2))
+    monkeypatch.setattr(time_words, "other_work", lambda: OtherWork(1.9, 2))
     with pytest.raises(UsageError, match=r"This machine is busy: other programs take 1.9 of 2 processors") as refused:
         prepared(rows_file, tmp_path / "run", time_budget="20s")
     assert "\n" not in str(refused.value)
+
+
+def test_a_plan_that_was_made_on_a_busy_machine_says_so_where_it_leaves_out(rows_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(time_words, "other_work", lambda: OtherWork(1.9, 2))
+    study = prepared(rows_file, tmp_path / "run", time_budget="2m30s")
+    assert "other programs take 1.9 of 2 processors" in line(study, "time-budget-busy")
+    assert "decides what is left out" in line(study, "time-budget-busy")
+    assert line(prepared(rows_file, tmp_path / "other", time_budget="10h"), "time-budget-busy") is None
+    monkeypatch.setattr(time_words, "other_work", lambda: OtherWork(0.1, 2))
+    assert line(prepared(rows_file, tmp_path / "idle", time_budget="2m30s"), "time-budget-busy") is None
+
+
+def test_the_time_that_everything_takes_has_room_for_everything(rows_file, tmp_path):
+    short = prepared(rows_file, tmp_path / "run", time_budget="2m30s", seeds=1)
+    decided = short.data.decisions.to_json()["time_budget"]
+    needed = math.ceil((decided["seconds_of_everything"] + decided["seconds_before"]) / 0.9)
+    assert (
+        line(prepared(rows_file, tmp_path / "other", time_budget=f"{needed}s", seeds=1), "time-budget-left-out") is None
+    )
 
 
 def test_the_time_of_tfidf_is_counted(tmp_path):

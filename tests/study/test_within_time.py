@@ -1,6 +1,7 @@
 """A plan for a time is kept while the study runs: slower trials leave out what tells least of the rest, and it is said."""
 
 import json
+import re
 
 import pytest
 
@@ -320,3 +321,80 @@ def test_a_short_trial_says_nothing_of_the_speed(rows_file, tmp_path, take):
     ran, heard = run(rows_file, tmp_path / "run", "4m30s", shots=[0])
     assert not heard.dropped
     assert sizes(ran) == STUDY["train_sizes"]
+
+
+class StopsAfter(Heard):
+    """Asks for a stop after so many trials."""
+
+    def __init__(self, n_trials):
+        super().__init__()
+        self.n_trials = n_trials
+
+    def trial_finished(self, trial, headline, seconds):
+        super().trial_finished(trial, headline, seconds)
+        if len(self.run) == self.n_trials:
+            self.cancellation.request()
+
+
+def test_what_finished_trials_took_counts_at_a_resume(rows_file, tmp_path, take):
+    """A plan that grew by quick trials is kept, though the first trial of the next start is a cold one."""
+    take(lambda trial: 0.4)
+    values = {**STUDY, "data": {"source": str(rows_file)}, "time_budget": "2m30s", "seeds": 3}
+    heard = StopsAfter(9)
+    with pytest.raises(Exception, match=r"stop|continue"):
+        run_study(values, out=tmp_path / "run", learners={"lookup": TimedLearner()}, progress=heard)
+    assert heard.added
+    planned = json.loads((tmp_path / "run" / "split.json").read_text())["decided"]["time_budget"]["trials"]
+    cold = []
+    take(lambda trial: 1.0 if (cold.append(trial) or len(cold) == 1) else 0.4)
+    ran, again = run(rows_file, tmp_path / "run", "2m30s", seeds=3)
+    assert not again.dropped
+    assert len(ran.results.trials) >= len(planned)
+    assert "trials of lookup take 0.4 times" in findings(ran)["time-budget-faster"]
+
+
+def test_the_results_name_the_trials_that_are_planned_by_then(rows_file, tmp_path, take):
+    take(lambda trial: 0.4)
+    values = {**STUDY, "data": {"source": str(rows_file)}, "time_budget": "2m30s", "seeds": 3}
+    seen = []
+
+    class Looks(Heard):
+        def trial_started(self, trial):
+            folder = tmp_path / "run"
+            if self.added and (folder / "results.json").exists():
+                decided = json.loads((folder / "split.json").read_text())["decided"]["time_budget"]["trials"]
+                seen.append((len(json.loads((folder / "results.json").read_text())["trials"]), len(decided)))
+
+    run_study(values, out=tmp_path / "run", learners={"lookup": TimedLearner()}, progress=Looks())
+    assert seen
+    assert all(of_results == of_plan for of_results, of_plan in seen)
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.4, 0.5])
+def test_lines_on_a_growing_plan_are_few_and_name_what_is_new_in_order(rows_file, tmp_path, take, factor):
+    take(lambda trial: factor * (1.5 if trial.seed == 0 else 1.0))
+    ran, heard = run(rows_file, tmp_path / "run", "2m40s", seeds=8)
+    lines = [line for line in heard.lines if "planned in addition" in line]
+    assert lines
+    assert len(lines) <= 2 + len(heard.added).bit_length(), "one for every doubling, and one for the rest"
+    for line in [*lines, findings(ran)["time-budget-faster"]]:
+        named = [int(size) for size in re.findall(r"(\d+) rows", line)]
+        assert named == sorted(named)
+    said = {int(size) for line in lines for size in re.findall(r"(\d+) rows", line)}
+    assert said == {trial.train_size for trial in heard.added if trial.train_size}, (
+        "what is planned in addition is said"
+    )
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.6, 3.0])
+def test_the_times_of_a_plan_add_up_on_one_scale(rows_file, tmp_path, take, factor):
+    take(lambda trial: factor)
+    ran, _ = run(rows_file, tmp_path / "run", "3m", seeds=3)
+    decided = json.loads((tmp_path / "run" / "results.json").read_text())["decided"]["time_budget"]
+    left_out = sum(seconds for _, seconds in decided["left_out"])
+    assert decided["seconds_of_everything"] == pytest.approx(decided["seconds"] + left_out)
+    whole = sum(10 + size for size in STUDY["train_sizes"]) * 3 + 10 + 3 * 10
+    changed = any(decided.get(key) for key in ("added", "no_longer_planned"))
+    assert decided["seconds_of_everything"] == pytest.approx(whole * (factor if changed else 1.0))
+    said = findings(ran)["time-budget-left-out"]
+    assert "for reports and what estimates miss" in said.split("everything takes about")[1], "the reserve is named"

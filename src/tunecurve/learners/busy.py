@@ -31,11 +31,15 @@ class OtherWork:
         wanted = min(threads, self.n_processors)
         return self.n_processors - self.processors < ENOUGH_FREE * wanted
 
+    def taken(self) -> str:
+        """Return what others take of this machine."""
+        where = "the one processor" if self.n_processors == 1 else f"{self.n_processors} processors"
+        return f"other programs take {self.processors:.1f} of {where}"
+
     def sentence(self) -> str:
         """Return what it means for an estimate."""
-        where = "the one processor" if self.n_processors == 1 else f"{self.n_processors} processors"
         return (
-            f"This machine is busy: other programs take {self.processors:.1f} of {where}. Times are estimated from the speed that is "
+            f"This machine is busy: {self.taken()}. Times are estimated from the speed that is "
             "left now; without them it is faster, with more of them slower."
         )
 

@@ -35,6 +35,10 @@ class LiveReport:
         self._lock = threading.Lock()
         self._has_told_of_damage = False
 
+    def plan_changed(self) -> None:
+        """Write after the next trial, however short ago the last time was: what is there names other trials."""
+        self._next_at = 0.0
+
     def after_a_trial(self, failures: Mapping[Trial, str]) -> None:
         """Write, unless the last time was too short ago for what it took."""
         with self._lock:

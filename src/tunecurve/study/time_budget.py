@@ -6,8 +6,7 @@ plan, however long it took so far. Another time, other sizes, seeds, shots or mo
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -15,24 +14,19 @@ from typing import Any
 from tunecurve.curve.priors import LANGUAGE_MODEL
 from tunecurve.curve.unmeasured import UnmeasuredCurve
 from tunecurve.errors import UsageError
-from tunecurve.findings import Finding
 from tunecurve.learners.base import Learner, Workload
-from tunecurve.learners.busy import other_work
-from tunecurve.spec.durations import duration, seconds_of
+from tunecurve.spec.durations import seconds_of
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial, is_paid, list_trials
 from tunecurve.study.time_plan import Planner, ShareTold, TooShort
+from tunecurve.study.time_words import RESERVE, busy_now, time_findings, too_short, wanted_of
 from tunecurve.study.workloads import estimate_workloads, proposals_workloads
 
 # Under this name the plan stands among what a study has decided.
 DECISION = "time_budget"
 # What is chosen from where a study names no sizes or no seeds.
 LADDER, MOST_SEEDS = (50, 100, 200, 400, 800, 1600, 3200, 6400), 3
-# Share of the time for reading rows, results and reports, and for what the estimates miss.
-RESERVE = 0.1
-# A start that takes so long is worth a word where a time is too short.
-WORTH_SAYING_SECONDS = 5.0
 
 Clock = Callable[[], float]
 
@@ -154,24 +148,21 @@ def _new_plan(
     try:
         plan = planner.plan((1.0 - RESERVE) * budget - (before := clock()))
     except TooShort as short:
-        raise UsageError(_too_short(spec.time_budget or "", short, before)) from None
+        raise UsageError(too_short(spec.time_budget or "", short, before)) from None
     return {
         "budget_seconds": budget,
         "seconds_before": before,
         "asked": dict(asked),
         "seconds": plan.seconds,
-        "seconds_of_everything": planner.cost({*plan.planned, *_wanted(seconds, asked)}),
+        "seconds_of_everything": planner.cost({*plan.planned, *wanted_of(seconds, asked)}),
         "trials": [asdict(trial) for trial in plan.planned],
         "paid": [asdict(item.trial) for item in planned if is_paid(item.config)],
         "left_out": [[asdict(trial), seconds[trial]] for trial in plan.left_out],
+        "given": [asdict(trial) for trial in finished],
+        "busy": busy_now() if plan.left_out else None,
         "not_estimated": sorted({trial.learner for trial in plan.planned if trial.strategy != "floor"}
                                 - {trial.learner for trial, takes in seconds.items() if takes}),
     }  # fmt: skip
-
-
-def _wanted(trials: Iterable[Trial], asked: Mapping[str, Any]) -> list[Trial]:
-    """Return the trials without seeds that nobody has asked for."""
-    return [trial for trial in trials if trial.seed < (asked["seeds"] or 1)]
 
 
 def seconds_by_trial(
@@ -232,118 +223,3 @@ def narrowed(spec: StudySpec, trials: Sequence[Trial]) -> StudySpec:
             "seeds": 1 + max((trial.seed for trial in trials), default=0),
         }
     )
-
-
-def _too_short(budget: str, short: TooShort, before: float) -> str:
-    needed = (short.seconds + before) / (1.0 - RESERVE)
-    enough = f"{math.ceil(needed / 60)}m" if needed > 60 else f"{max(1, math.ceil(needed))}s"
-    sizes = [f"{trial.train_size:,}" for trial in short.trials if trial.train_size]
-    what = f"{short.trials[0].learner}" + (f" tuned on {', '.join(sizes)} rows" if sizes else "")
-    return (
-        f"time budget {budget}: the smallest whole study, {what} and scored, takes about {duration(needed)} here; expected "
-        f"{enough} or more, or a smaller model, or fewer test rows{_why_slow(before)}"
-    )
-
-
-def _why_slow(before: float) -> str:
-    """Return what else makes a time too short: the start, and other programs."""
-    work = other_work()
-    start = f". The start alone took {duration(before)}" if before >= WORTH_SAYING_SECONDS else ""
-    is_busy = work is not None and work.leaves_too_little(work.n_processors)
-    return start + (f". {work.sentence().removesuffix('.')}" if work is not None and is_busy else "")
-
-
-def time_findings(budget: str, decided: Mapping[str, Any], learners: Mapping[str, Learner]) -> list[Finding]:
-    """Return what is planned and what is left out, in words."""
-    planned = [Trial(**trial) for trial in decided["trials"]]
-    takes_each = {Trial(**trial): seconds for trial, seconds in decided["left_out"]}
-    left_out = _wanted(takes_each, decided["asked"])
-    takes = decided["seconds"]
-    left = decided["budget_seconds"] - takes - decided.get("seconds_before", 0.0)
-    is_slower, is_faster = bool(decided.get("no_longer_planned")), bool(decided.get("added"))
-    by = "the speed so far" if is_faster else "estimate"
-    said = f"time budget {budget}: {_in_words(planned)}; about {duration(takes)} by {by}"
-    tuned_elsewhere = any(
-        trial.strategy == "fine-tune" and not learners[trial.learner].trains_here for trial in planned
-    )
-    said += "; the hours of tuning jobs at providers are not counted" if tuned_elsewhere else ""
-    unknown = ", ".join(decided["not_estimated"])
-    said += f"; no time is counted for {unknown}, which tells none before its first trial" if unknown else ""
-    found = [Finding("time-budget", said, is_note=True)]
-    if left_out:
-        text = f"left out by the time budget: {_in_words(left_out, takes_each)}"
-        whole = f"everything takes about {duration(decided['seconds_of_everything'] / (1.0 - RESERVE))}"
-        if is_slower:  # what is left is less than by the estimate
-            whole += ", had the estimates held"
-        else:
-            text += (
-                f"; {duration(left)} would be left for it, of which {duration(RESERVE * decided['budget_seconds'])} are kept for "
-                "reports and what estimates miss"
-            )
-        found.append(Finding("time-budget-left-out", text, whole))
-    if is_faster:
-        found.append(_faster(budget, decided))
-    if is_slower:
-        found.append(_slower(budget, decided))
-    return found
-
-
-def _faster(budget: str, decided: Mapping[str, Any]) -> Finding:
-    """Return what is planned in addition because trials took less time than estimated."""
-    times = _speeds(decided, is_slower=False)
-    added = [Trial(**trial) for trial in decided["added"]]
-    said = "; ".join(times) or "trials take less time than estimated"
-    text = f"time budget {budget}: {said}; planned in addition: {_in_words(added)}"
-    return Finding("time-budget-faster", text, is_note=True)
-
-
-def _speeds(decided: Mapping[str, Any], *, is_slower: bool) -> list[str]:
-    """Return how many times as long as estimated the trials of each learner take, of those that are slower, or faster."""
-    factors: Mapping[str, float] = decided["times_as_long"]
-    return [
-        f"trials of {learner} take {factor:.1f} times as long as estimated"
-        for learner, factor in factors.items()
-        if (factor > 1.0) == is_slower
-    ]
-
-
-def _slower(budget: str, decided: Mapping[str, Any]) -> Finding:
-    """Return what is no longer planned because trials took longer than estimated."""
-    times = _speeds(decided, is_slower=True)
-    dropped = [Trial(**trial) for trial in decided["no_longer_planned"]]
-    said = "; ".join(times) or "trials take longer than estimated"
-    text = f"time budget {budget}: {said}; no longer planned: {_in_words(dropped)}"
-    return Finding("time-budget-slower", text, "the same command with a longer --time-budget runs them")
-
-
-def _in_words(trials: Sequence[Trial], takes: Mapping[Trial, float] | None = None) -> str:
-    """Return trials by learner: sizes with their seeds, and prompts; with the time of each where that is given."""
-    parts: dict[str, list[str]] = {}
-    for trial in trials:
-        if trial.strategy == "floor":
-            continue
-        same = [other for other in trials if other.key == trial.key]
-        if trial != same[0]:
-            continue
-        said = _name(trial)
-        notes = []
-        if trial.seed > 0:
-            notes.append("1 more seed" if len(same) == 1 else f"{len(same)} more seeds")
-        elif len(same) > 1:
-            notes.append(f"{len(same)} seeds")
-        if takes:
-            notes.append(duration(sum(takes[other] for other in same)))
-        parts.setdefault(trial.learner, []).append(said + (f" ({', '.join(notes)})" if notes else ""))
-    return "; ".join(f"{learner}: {', '.join(said)}" for learner, said in parts.items())
-
-
-def _name(trial: Trial) -> str:
-    if trial.strategy == "fine-tune":
-        return f"{trial.train_size:,} rows"
-    if trial.strategy == "few-shot":
-        return f"{trial.shots} examples"
-    if trial.strategy == "optimized":
-        return f"an instruction looked for on {trial.train_size:,} rows"
-    if trial.chooses_examples:
-        return f"{trial.shots} {trial.strategy} examples of {trial.train_size:,} rows"
-    return "untrained"

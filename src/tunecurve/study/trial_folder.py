@@ -44,11 +44,11 @@ CHECKPOINT, PROVIDER_CHECKPOINTS = "checkpoint.safetensors", "checkpoints.json"
 STATISTICS = "statistics.npy"
 EXAMPLES = "examples.json"
 INSTRUCTION, OPTIMISED, CALLS_SO_FAR = "instruction.txt", "optimised.json", "calls.partial.jsonl"
-FAILURE, ATTEMPT = "failure.txt", "attempt.txt"
+FAILURE, ATTEMPT, TIME = "failure.txt", "attempt.txt", "time.json"
 _NOT_OF_THE_MODEL = frozenset(
     {
         CONFIG, TRAINING, RESULT, ANSWERS, ANSWERS_SO_FAR, LOSSES, LOSSES_SO_FAR, CHECKPOINT, PROVIDER_CHECKPOINTS,
-        FAILURE, ATTEMPT, STATISTICS, EXAMPLES, INSTRUCTION, OPTIMISED, CALLS_SO_FAR,
+        FAILURE, ATTEMPT, TIME, STATISTICS, EXAMPLES, INSTRUCTION, OPTIMISED, CALLS_SO_FAR,
     }
 )  # fmt: skip
 
@@ -229,6 +229,17 @@ class TrialFolder:
         write_checked_json(self.path / RESULT, result)
         self.remove(ANSWERS_SO_FAR, LOSSES_SO_FAR, CALLS_SO_FAR, CHECKPOINT)
         return result
+
+    def keep_seconds(self, seconds: float) -> None:
+        """Write how long the trial took, where a study is planned for a time."""
+        write_checked_json(self.path / TIME, {"seconds": seconds})
+
+    def seconds(self) -> float | None:
+        """Return how long the trial took; None: that was not kept, or cannot be read."""
+        try:
+            return float(read_checked_json(self.path / TIME)["seconds"]) if self.has(TIME) else None
+        except (TunecurveError, OSError, KeyError, ValueError, TypeError):  # it is but a help for estimates
+            return None
 
     def provider_checkpoints(self) -> list[Mapping[str, Any]]:
         """Return the scores of the checkpoints that a provider kept; empty where none were scored."""

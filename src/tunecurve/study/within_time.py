@@ -7,6 +7,7 @@ out are planned in addition, and nothing else changes. No trial is stopped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -19,22 +20,24 @@ from tunecurve.study.plan import PlannedTrial, Trial, is_paid
 from tunecurve.study.progress import Progress
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import STUDY_FILE, resolved_yaml
-from tunecurve.study.time_budget import (
-    DECISION,
-    RESERVE,
-    asked_of,
-    narrowed,
-    seconds_by_trial,
-    share_told,
-    time_findings,
-)
+from tunecurve.study.time_budget import DECISION, asked_of, narrowed, seconds_by_trial, share_told
 from tunecurve.study.time_plan import Planner, TooShort
+from tunecurve.study.time_words import (
+    ADDED,
+    DROPPED,
+    FINDINGS,
+    LONGER,
+    RESERVE,
+    changed_line,
+    time_findings,
+    wanted_of,
+)
 
 # A speed counts once so many seconds were measured, or this share of the time.
 FEWEST_SECONDS, FEWEST_SHARE = 20.0, 0.1
 WORTH_SAYING = 1.05
-ADDED, DROPPED = "time-budget-faster", "time-budget-slower"
-FINDINGS = ("time-budget", "time-budget-left-out", ADDED, DROPPED)
+# A plan grows by this share of what is left of it, or once nothing is left: not trial by trial.
+WORTH_PLANNING = 0.5
 
 
 class Change(NamedTuple):
@@ -62,10 +65,10 @@ class TimeKeeper:
         self._estimated = seconds
         self._measured: dict[Trial, float] = {}
         self._ended: set[Trial] = set()
-        left = sum(self._estimated.get(item.trial, 0.0) for item in self._unfinished())
-        earlier = max(0.0, self._decided["seconds"] - left)  # by earlier starts, as was planned for
+        self._told: Counter[str] = Counter()
+        self._untold: dict[str, list[Trial]] = {ADDED: [], DROPPED: []}
         self._before = self._decided.get("seconds_before", 0.0)
-        self._spent = max(self._before + earlier, self._decided.get("spent", 0.0))
+        self._spent = max(self._before + self._taken_by_earlier_starts(), self._decided.get("spent", 0.0))
 
     @classmethod
     def of(
@@ -74,6 +77,19 @@ class TimeKeeper:
         """Return one for a study that is planned for a time, else None."""
         has_plan = study.spec.time_budget is not None and study.data.decisions.has(DECISION)
         return cls(study, seconds, progress, on_change) if has_plan else None
+
+    def _taken_by_earlier_starts(self) -> float:
+        """Return how long finished trials of this plan took, which says how fast the rest is; as estimated where that was not kept."""
+        given = {Trial(**trial) for trial in self._decided.get("given", [])}
+        taken = 0.0
+        for item in self._study.planned:
+            if item.folder.is_finished and not is_paid(item.config):
+                seconds = item.folder.seconds()
+                if seconds is not None:
+                    self._measured[item.trial] = seconds
+                if item.trial not in given:
+                    taken += self._estimated.get(item.trial, 0.0) if seconds is None else seconds
+        return taken
 
     @property
     def _decided(self) -> dict[str, Any]:
@@ -91,10 +107,14 @@ class TimeKeeper:
         self._ended.add(item.trial)
         if is_finished:
             self._measured[item.trial] = seconds
+            item.folder.keep_seconds(seconds)
         left = [one for one in self._unfinished() if one.trial not in self._ended and not is_paid(one.config)]
         takes = {one.trial: self._expected(one.trial) for one in left}
         if self._spent + sum(takes.values()) <= self._budget:
-            return Change(added=self._plan_more(takes))
+            added = self._plan_more(takes)
+            if not takes and not added:
+                self._tell_rest()
+            return Change(added=added)
         dropped = self._leave_out(takes)
         if dropped:
             self._shorten(dropped, takes)
@@ -117,8 +137,9 @@ class TimeKeeper:
         planner = Planner(seconds, once, share_told(planned), done)
         chosen = planner.more([item.trial for item in self._study.planned], room).planned
         new = [item for item in others if item.trial in chosen]
-        if new:
-            self._lengthen(new, planner.cost([*takes, *(item.trial for item in new)]))
+        if not new or sum(added[item.trial] for item in new) < WORTH_PLANNING * sum(takes.values()):
+            return []  # later, with what else fits by then
+        self._lengthen(new, planner.cost([*takes, *(item.trial for item in new)]))
         return new
 
     @property
@@ -169,9 +190,7 @@ class TimeKeeper:
         """Return how many times as long as estimated the trials of each learner took that is slower, or quicker."""
         found: dict[str, float] = {}
         for name in sorted({trial.learner for trial in self._measured}):
-            own = [trial for trial in self._measured if trial.learner == name and self._estimated.get(trial)]
-            estimated = sum(self._estimated[trial] for trial in own)
-            times = sum(self._measured[trial] for trial in own) / estimated if own else 1.0
+            times = self._measured_speed([trial for trial in self._measured if trial.learner == name]) or 1.0
             if not 1.0 / WORTH_SAYING <= times <= WORTH_SAYING:
                 found[name] = times
         return found
@@ -190,19 +209,13 @@ class TimeKeeper:
     def _shorten(self, dropped: Sequence[Trial], takes: Mapping[Trial, float]) -> None:
         study, decided = self._study, self._decided
         study.planned[:] = [item for item in study.planned if item.trial not in dropped]
-        estimated = sum(self._estimated.get(trial, 0.0) for trial in dropped)
-        self._decide(
-            {
-                "seconds": max(0.0, decided["seconds"] - estimated),
-                "spent": self._spent,
-                "trials": [trial for trial in decided["trials"] if Trial(**trial) not in dropped],
-                "left_out": [*decided["left_out"], *([asdict(trial), takes[trial]] for trial in dropped)],
-                "added": [trial for trial in decided.get("added", []) if Trial(**trial) not in dropped],
-                "no_longer_planned": [*decided.get("no_longer_planned", []), *map(asdict, dropped)],
-            }
-        )
+        left_out = [*(Trial(**trial) for trial, _ in decided["left_out"]), *dropped]
+        added = [trial for trial in decided.get("added", []) if Trial(**trial) not in dropped]
+        no_longer = [*decided.get("no_longer_planned", []), *map(asdict, dropped)]
+        seconds = sum(takes[trial] for trial in takes if trial not in dropped)
+        self._decide(seconds, left_out, {"added": added, "no_longer_planned": no_longer})
         self._progress.trials_dropped(dropped)
-        self._tell(DROPPED)
+        self._tell(DROPPED, dropped)
 
     def _lengthen(self, added: Sequence[PlannedTrial], seconds: float) -> None:
         """Plan trials in addition; all that is left takes so many seconds then."""
@@ -211,27 +224,36 @@ class TimeKeeper:
         new = {item.trial for item in added}
         planned = {item.trial for item in study.planned} | new
         study.planned[:] = [item for item in study.choice.planned if item.trial in planned]
-        self._decide(
-            {
-                "seconds": self._spent - self._before + seconds,
-                "spent": self._spent,
-                "trials": [asdict(item.trial) for item in study.planned],
-                "left_out": [[trial, takes] for trial, takes in decided["left_out"] if Trial(**trial) not in new],
-                "added": [*decided.get("added", []), *(asdict(item.trial) for item in added)],
-                "no_longer_planned": [one for one in decided.get("no_longer_planned", []) if Trial(**one) not in new],
-            }
-        )
+        left_out = [trial for one, _ in decided["left_out"] if (trial := Trial(**one)) not in new]
+        no_longer = [one for one in decided.get("no_longer_planned", []) if Trial(**one) not in new]
+        more = [*decided.get("added", []), *(asdict(item.trial) for item in added)]
+        self._decide(seconds, left_out, {"added": more, "no_longer_planned": no_longer})
         self._progress.trials_added({item.trial: self._expected(item.trial) for item in added})
-        self._tell(ADDED)
+        self._tell(ADDED, [item.trial for item in added])
 
-    def _decide(self, changes: Mapping[str, Any]) -> None:
-        """Keep a changed plan: with the frozen rows, in the study file, and in what is said of the study."""
+    def _decide(self, seconds: float, left_out: Sequence[Trial], changes: Mapping[str, Any]) -> None:
+        """Keep a changed plan, of which so many seconds are left: with the frozen rows, in the study file, and in what is said.
+
+        All times are by the speed so far then, those of what is left out, too.
+        """
         study, decided = self._study, self._decided
         spec = narrowed(self._everything, [item.trial for item in study.planned])
+        earlier = {Trial(**trial): takes for trial, takes in decided["left_out"]}
+        takes = {one: self._expected(one) or earlier.get(one, 0.0) for one in left_out}
+        seconds += self._spent - self._before
+        begun = {item.trial.learner for item in study.planned}
+        wanted = wanted_of(takes, decided["asked"])
+        new = {one.learner for one in wanted} - begun
+        once = sum(study.learners[name].preparation_seconds() for name in sorted(new))
         decided = {
             **decided,
             **changes,
-            "times_as_long": decided.get("times_as_long", {}) | self._speeds(),
+            "seconds": seconds,
+            "seconds_of_everything": seconds + once + sum(takes[one] for one in wanted),
+            "spent": self._spent,
+            "trials": [asdict(item.trial) for item in study.planned],
+            "left_out": [[asdict(one), takes[one]] for one in left_out],
+            "times_as_long": self._speeds(),
             "was": decided["became"],  # what the study file says if this run ends before it is written
             "became": asked_of(spec),
         }
@@ -242,7 +264,22 @@ class TimeKeeper:
         write_text(study.folder / STUDY_FILE, resolved_yaml(spec))
         self._on_change(spec)
 
-    def _tell(self, code: str) -> None:
-        for finding in self._study.data.findings:
-            if finding.code == code:
-                self._progress.message(finding.line)
+    def _tell(self, code: str, trials: Sequence[Trial]) -> None:
+        """Say what is new, at most once for every doubling of what was said; what is between is said with the next line."""
+        for other in self._untold.values():
+            other[:] = [trial for trial in other if trial not in trials]
+        self._untold[code] += trials
+        if len(self._untold[code]) >= self._told[code]:
+            self._say(code)
+
+    def _tell_rest(self) -> None:
+        """Say what was not said yet: nothing more is left to do."""
+        for code in self._untold:
+            self._say(code)
+
+    def _say(self, code: str) -> None:
+        new, self._untold[code] = self._untold[code], []
+        if new:
+            self._told[code] += len(new)
+            line = changed_line(self._study.spec.time_budget or "", self._decided, new, code)
+            self._progress.message(line if code == ADDED else f"{line}; {LONGER}")
