@@ -683,3 +683,36 @@ def test_a_part_of_a_test_row_is_refused(tmp_path: Path) -> None:
     problem = run(write(tmp_path, "n,score,n_test\n50,70,12\n100,72,12.5\n")).exception
     assert isinstance(problem, DataError)
     assert "line 3: n_test '12.5'; expected a whole number" in str(problem)
+
+
+def test_one_replicate_with_two_scores_is_named(tmp_path: Path) -> None:
+    lines = ["50,70,0", "100,72,0", "100,75,0", "200,76,0"]
+    notes = answer(tmp_path, "n,score,replicate", lines)["notes"]
+    assert any("Replicate '0' at n=100 scores 72 in line 3 and 75 in line 4" in note for note in notes)
+
+
+def test_a_direction_given_over_the_file_s_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path, "n,score,direction\n50,70,max\n100,72,max\n200,75,max\n")
+    notes = json.loads(run(path, "--direction", "min", "--json").output)["notes"]
+    assert "--direction min is taken; the file says max." in notes
+    assert not any("is taken; the file" in note for note in json.loads(run(path, "--json").output)["notes"])
+
+
+def test_a_curve_s_own_test_rows_tell_its_unit_before_other_curves_do(tmp_path: Path) -> None:
+    others = [f"b,{n},{score},100" for n, score in ((50, 60), (100, 70), (200, 75))]
+
+    def end_of(n_test: str) -> float:
+        own = [f"a,{n},{score},{n_test}" for n, score in ((50, 0), (100, 0.2), (200, 0.35), (400, 0.55))]
+        path = write(tmp_path, "\n".join(["curve_id,n,score,n_test", *own, *others]))
+        first = json.loads(run(path, "--json").output.splitlines()[0])
+        return first["forecasts"][0]["intervals"]["0.90"][1]
+
+    assert end_of("20") <= 1.0
+    assert end_of("") > 1.0
+
+
+def test_the_run_that_does_not_fit_the_others_is_named() -> None:
+    rising = "50:50,100:60,200:68,400:74"
+    odd = run("--points", f"{rising},800:40,800:79,800:80,800:78").output
+    assert "Of the 4 runs at n=800, the one that scored 40 does not fit the others (78 to 80)" in odd
+    assert "does not fit the others" not in run("--points", f"{rising},800:76,800:79,800:80,800:78").output

@@ -150,6 +150,8 @@ class Question:
             notes.append(f"Less is better, as --metric {self.metric} has it: direction min, range {ends}.")
         elif self.ends is None and self.told_range(table) is not None:
             notes.append(TINY_PER_CENTS)
+        if self.direction and table.direction and self.direction != table.direction:
+            notes.append(f"--direction {self.direction} is taken; the file says {table.direction}.")
         untrained = [(one.kind, one.score) for one in table.untrained]
         return [*notes, *untrained_in_another_unit(self.range_of(table), table.score, untrained)]
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tunecurve.curve.decision import Prices
-from tunecurve.curve.points import PreparedCurve
+from tunecurve.curve.points import CurvePoints, PreparedCurve, checked_arrays
 
 # A lone run at the largest size is doubted when its error is this much above the smallest before it (in logarithms), or above
 # twice what the test rows explain; another one when it belongs to the curve with less than even chances.
 NOTABLE_FALL = 0.25
 SUSPECT = 0.5
+# One run among several is odd when its error is this much above all others (in logarithms), of which there must be some, and above
+# so many times their range.
+ODD_RUN, ODD_RANGES, FEWEST_OTHERS = 0.5, 4.0, 3
 # Seeds of the rerun.
 RERUNS = 3
 
@@ -26,6 +29,23 @@ def may_have_collapsed(curve: PreparedCurve) -> bool:
         return False
     chance = curve.paired.chance_not_worse(float(curve.size[best]), float(curve.size[-1])) if curve.paired else None
     return chance is None or curve.paired is None or chance < curve.paired.tail
+
+
+def odd_run_notes(points: CurvePoints, curve: PreparedCurve) -> Iterator[str]:
+    """Yield a sentence for each size of which one run is far worse than all others, which are near to each other."""
+    size, score = checked_arrays(points)
+    for n in curve.size:
+        scores = score[size == n]
+        log_error = np.log(curve.scale.error(scores))
+        worst = int(np.argmax(log_error))
+        others = np.delete(log_error, worst)
+        if len(others) < FEWEST_OTHERS or log_error[worst] - others.max() <= max(ODD_RUN, ODD_RANGES * np.ptp(others)):
+            continue
+        kept = np.delete(scores, worst)
+        yield (
+            f"Of the {len(scores)} runs at n={n:g}, the one that scored {scores[worst]:.4g} does not fit the others "
+            f"({kept.min():.4g} to {kept.max():.4g}): look at its training, and leave it out if that failed."
+        )
 
 
 def rerun_notes(curve: PreparedCurve, suspects: Sequence[tuple[float, float]], prices: Prices) -> list[str]:

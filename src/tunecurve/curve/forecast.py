@@ -14,7 +14,7 @@ import numpy as np
 
 from tunecurve.curve.answer import BackTest, CurveAnswer, Gain, Interval, MeasuredSize, SizeForecast, Spread
 from tunecurve.curve.borrowed import FIRST_SIZES, SHARE_OF_THE_FLOOR, rows_to_find_out, with_start
-from tunecurve.curve.collapse import rerun_notes
+from tunecurve.curve.collapse import odd_run_notes, rerun_notes
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.plateau import default_delta, find_plateau, is_speculative, judge
@@ -174,7 +174,10 @@ def forecast_curve(
         backtest=back_test(points, score_range, direction, kind) if backtest else None,
         decision=decide(predictive, prices, target),
         drops=drops,
-        notes=notes + _notes(predictive, asked, prices) + [drop_note(drop) for drop in drops if drop.real],
+        notes=notes
+        + _notes(predictive, asked, prices)
+        + list(odd_run_notes(points, curve))
+        + [drop_note(drop) for drop in drops if drop.real],
         predictive=predictive,
     )
 

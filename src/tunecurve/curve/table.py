@@ -15,6 +15,7 @@ from typing import TextIO
 
 from tunecurve.curve.columns import columns_of, unread_columns, unread_notes
 from tunecurve.curve.curve_table import FEW_SHOT, FLOOR, CurveTable, Untrained
+from tunecurve.curve.ranges import counted_end
 from tunecurve.curve.table_notes import say_what_was_read
 from tunecurve.errors import DataError, UsageError, did_you_mean
 
@@ -132,7 +133,7 @@ def _tell_tiny_per_cents(tables: list[CurveTable]) -> None:
     if not any(1.0 < max(table.score) <= 100.0 for table in rising):
         return
     for table in rising:
-        if min(table.score) == 0.0 < max(table.score) <= 1.0:
+        if min(table.score) == 0.0 < max(table.score) <= 1.0 and counted_end(table.points()) != 1.0:
             table.score_range = (0.0, 100.0)
 
 

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator
 
 from tunecurve.curve.curve_table import CurveTable
+from tunecurve.curve.runs import MEAN_OF_RUNS
 
 # Ends a note on rows that differ in what one curve seldom does, in a file that does not name curves.
 MAY_BE_SEVERAL = " If the rows are several curves, name them in a column curve_id."
@@ -30,10 +31,26 @@ def say_what_was_read(table: CurveTable, *, is_named: bool) -> None:
             kept = [values[index] for index in keep]
             setattr(table, name, array(values.typecode, kept) if isinstance(values, array) else kept)
         table.notes.append(_of_lines(copies, "the same replicate again, counted once"))
+    table.notes += _same_run_notes(table)
     table.notes += _test_row_notes(table, is_named=is_named)
     if twins:
         table.notes.append(_of_lines(twins, "read as runs of their own; leave copies out"))
     table.notes += _untrained_notes(table, is_named=is_named)
+
+
+def _same_run_notes(table: CurveTable) -> Iterator[str]:
+    """Say where one replicate has several scores of a size."""
+    first: dict[tuple[float, str], tuple[float, int]] = {}
+    for size, score, replicate, line in zip(table.size, table.score, table.replicate, table.line, strict=True):
+        if not replicate or MEAN_OF_RUNS.fullmatch(replicate):
+            continue
+        earlier, at = first.setdefault((size, replicate), (score, line))
+        if earlier != score:
+            yield (
+                f"Replicate {replicate!r} at n={size:g} scores {earlier:g} in line {at} and {score:g} in line {line}: read as two runs; "
+                "leave out what is wrong."
+            )
+            return
 
 
 def _test_row_notes(table: CurveTable, *, is_named: bool) -> Iterator[str]:
