@@ -21,6 +21,7 @@ DO_NOT_MATTER = (
     "similar_by",  # of trials with similar examples alone: tests/study/test_similar.py
     "optimize.",  # of trials that look for an instruction alone: tests/study/test_optimising.py
     "time_budget", "track",  # which trials there are, and who is told of them
+    "four_bit_weights",  # a local language model's own identity says whether it has them
     "metric_options.sql_database",  # its content is hashed, and only where a metric asks it: tests/metrics/test_sql.py
 )  # fmt: skip
 
@@ -76,7 +77,7 @@ def another(value, path, dice):
         "sampling": ["stratified"], "limit_takes": ["first"], "where": [["kind=1"], ["kind!=2"]], "both_sides": ["keep"],
         "placeholders": [["[LABEL]"]], "bleu_tokenizer": ["char"], "rouge_tokenizer": ["unicode"], "clean": [[]],
         "api": ["chat", "responses"], "max_tokens_field": ["max_tokens"], "reasoning_effort": ["none", "low", "high"],
-        "join_neighbours": [False], "warm_languages": [["de"], ["fr", "it"]],
+        "join_neighbours": [False], "four_bit_weights": [True, False], "warm_languages": [["de"], ["fr", "it"]],
         "prior": ["masking-presidio", "ner-conll2003"], "deploy_as": ["none", "developertier"], "gpu": ["h200", "b200"],
         "shape": ["openai-chat", "spans"], "encoding": ["cp1252", "utf-16"], "sql_dialect": ["sqlite", "mysql"],
         "similar_by": ["tfidf", "encoder"], "sizes": [[5], [20]], "time_budget": ["30m", "2h"], "track": ["mlflow", "trackio"],

@@ -244,7 +244,7 @@ def test_other_tokens_than_those_of_the_training_end_the_trial(served_study):
 def test_weights_in_four_bits_are_refused_where_a_server_answers_with_its_own(served_study, monkeypatch):
     monkeypatch.setitem(STUDY, "four_bit_weights", True)
     code, said, fake = served_study()
-    assert code == 2
+    assert code == 4
     assert "four_bit_weights: true, and hosted.vllm.model is" in said
     assert "expected four_bit_weights: false" in said
     assert not fake.bodies
