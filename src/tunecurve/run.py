@@ -164,8 +164,9 @@ def run_study(
         executor = executor or Executor()
         values, origin = _values_of(study, overrides)
         options = StudyOptions(
-            out, device, threads, executor.workers_here, learners, accept_data_changes, origin, progress or Progress()
-        )
+            out, device, threads, executor.workers_here, learners, accept_data_changes, origin, progress or Progress(),
+            before_models=executor.refuse_time, will_run=True,
+        )  # fmt: skip
         ready = prepare_study(merge_values(values, overrides), options)
         for finding in as_shown(ready.data.findings):
             ready.progress.message(f"{finding.kind}: {finding.line}")
@@ -308,16 +309,7 @@ def run_prepared(
 
 
 def _check_before_start(study: Study, executor: Executor) -> None:
-    if study.spec.time_budget is not None and executor.name != "local":
-        raise UsageError(
-            f"time budget {study.spec.time_budget} with executor {executor.name}: the plan for a time is made for this machine alone; "
-            "expected executor local, or no time budget"
-        )
-    if study.spec.time_budget is not None and executor.workers_here > 1:
-        raise UsageError(
-            f"time budget {study.spec.time_budget} with --workers {executor.workers}: the plan for a time is made for trials one after the "
-            "other; expected --workers 1, or no time budget"
-        )
+    executor.refuse_time(study.spec)
     Tracking.check(study.folder, study.spec.track)
     study.check_access()
     for line in study.obstacle_lines():

@@ -84,7 +84,9 @@ def test_times_are_read_as_people_write_them(text, seconds):
     assert seconds_of(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "30", "m", "30 minutes ago", "-5m", "30m1h", "0s", "0.5s", "400d", "1e3s", "٣m5"])
+@pytest.mark.parametrize(
+    "text", ["", "30", "m", "30 minutes ago", "-5m", "30m1h", "0s", "0.5s", "400d", "1e3s", "٣m5", "٣٠m", "३h", "１５m"]
+)
 def test_what_is_no_time_is_refused_with_an_example(text, rows_file, tmp_path):
     with pytest.raises(SpecError, match="30m") as refused:
         prepared(rows_file, tmp_path / "run", time_budget=text)

@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.lookup_learner import LookupLearner
 from tests.study.test_time_budget import STUDY as OF_FIVE_SIZES
 from tests.study.test_time_budget import TimedLearner, start_takes_no_time  # noqa: F401
-from tunecurve.errors import UsageError
+from tunecurve.errors import EnvironmentProblem, UsageError
 from tunecurve.executors import run as executors_run
 from tunecurve.executors import serial
 from tunecurve.executors.events import TrialOutcome
@@ -398,3 +398,39 @@ def test_the_times_of_a_plan_add_up_on_one_scale(rows_file, tmp_path, take, fact
     assert decided["seconds_of_everything"] == pytest.approx(whole * (factor if changed else 1.0))
     said = findings(ran)["time-budget-left-out"]
     assert "for reports and what estimates miss" in said.split("everything takes about")[1], "the reserve is named"
+
+
+class NeverAsked(TimedLearner):
+    """Fails the test where it is asked for anything that a model would be loaded for."""
+
+    def estimate_seconds(self, work):
+        raise AssertionError("a model is loaded to measure its speed")
+
+
+@pytest.mark.parametrize("executor", [Executor("local", workers=2), Executor("shared"), Executor("ray")])
+def test_what_a_plan_for_a_time_cannot_be_run_by_is_refused_before_models_are_loaded(rows_file, tmp_path, executor):
+    heard = Heard()
+    study = {**STUDY, "data": {"source": str(rows_file)}, "time_budget": "4m15s"}
+    with pytest.raises(UsageError, match="time budget 4m15s with"):
+        run_study(study, out=tmp_path / "run", learners={"lookup": NeverAsked()}, executor=executor, progress=heard)
+    assert heard.lines == []
+    assert not (tmp_path / "run").exists()
+
+
+class WithoutKey(TimedLearner):
+    """A model at a provider whose key is not set."""
+
+    def identity(self):
+        return {"kind": "hosted", "version": 1, "model": "paid", "base_url": None, "parameters": {}}
+
+    def check_access(self, *, will_tune=False):
+        raise EnvironmentProblem("the key is not set")
+
+
+def test_a_missing_key_is_refused_before_models_are_loaded(rows_file, tmp_path):
+    study = {**STUDY, "models": ["lookup", "paid"], "data": {"source": str(rows_file)}, "time_budget": "4m15s"}
+    learners = {"lookup": NeverAsked(), "paid": WithoutKey("paid")}
+    heard = Heard()
+    with pytest.raises(EnvironmentProblem, match="the key is not set"):
+        run_study(study, out=tmp_path / "run", learners=learners, progress=heard)
+    assert heard.lines == []

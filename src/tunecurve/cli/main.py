@@ -96,9 +96,16 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command; return its exit code."""
+    out = sys.stdout
     try:
         code = cli.main(args=arguments, prog_name="tunecurve", standalone_mode=False)
+        sys.stdout.flush()  # here a reader that has gone is known, not when the process ends
         return code if isinstance(code, int) else 0
+    except SystemExit:
+        if sys.stdout is out:
+            raise
+        sys.stdout = out  # click has replaced it, for a closed pipe, and says 1, which is an error of the program
+        return _reader_has_gone()
     except TunecurveError as error:
         return _fail(str(error), error.exit_code)
     except _HELP_IS_MEANT as error:
@@ -109,8 +116,7 @@ def run_command(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted; what is finished is kept, the same command continues", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _reader_has_gone()
     except OSError as error:
         problem = explain_os_error(error)
         if problem is None:
@@ -118,6 +124,12 @@ def run_command(arguments: list[str]) -> int:
         return _fail(str(problem), problem.exit_code)
     except Exception as error:
         return _show_bug(error)
+
+
+def _reader_has_gone() -> int:
+    """Return the code of a command of whose output no more is wanted, as by `head`; nothing more is said."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ is not None else 1)
+    return 0
 
 
 # What newer versions of click raise where a group is called without a command.

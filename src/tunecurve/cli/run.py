@@ -72,7 +72,15 @@ def run(
     executor = Executor(executor_name, workers, ray_address, gpus_per_trial)
     values, origin = study_values(study, options)
     progress = Progress() if quiet else ConsoleProgress()
-    ready = prepare_study(values, options_of(options, origin=origin, progress=progress, share=executor.workers_here))
+    asked = options_of(
+        options,
+        origin=origin,
+        progress=progress,
+        share=executor.workers_here,
+        before_models=executor.refuse_time,
+        will_run=True,
+    )
+    ready = prepare_study(values, asked)
     if isinstance(progress, ConsoleProgress):
         _say_what_is_to_do(progress, ready)
     ready.check_access()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tunecurve.errors import UsageError
+
+if TYPE_CHECKING:
+    from tunecurve.spec.study import StudySpec
 
 ExecutorName = Literal["local", "shared", "ray"]
 
@@ -39,6 +42,26 @@ class Executor:
             raise UsageError(f"--workers {self.workers}: expected 1 or more")
         if self.name != "ray" and (self.ray_address is not None or self.gpus_per_trial):
             raise UsageError("--ray-address and --gpus-per-trial belong to --executor ray; add it, or drop them")
+
+    def refuse_time(self, spec: StudySpec) -> None:
+        """Refuse a study that is planned for a time where its trials do not run here one after the other.
+
+        Raises
+        ------
+        UsageError
+            With what to do instead.
+        """
+        budget = spec.time_budget
+        if budget is not None and self.name != "local":
+            raise UsageError(
+                f"time budget {budget} with executor {self.name}: the plan for a time is made for this machine alone; "
+                "expected executor local, or no time budget"
+            )
+        if budget is not None and self.workers_here > 1:
+            raise UsageError(
+                f"time budget {budget} with --workers {self.workers}: the plan for a time is made for trials one after the "
+                "other; expected --workers 1, or no time budget"
+            )
 
     @property
     def workers_here(self) -> int:

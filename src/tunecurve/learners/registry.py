@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from tunecurve.errors import ModelError, UsageError, did_you_mean, needing
@@ -188,7 +190,17 @@ def _without_warm(kind: str, encoder_name: str) -> tuple[bool, str]:
     return (True, rest) if kind == "tagger" and first == WARM else (False, encoder_name)
 
 
+def _refuse_missing_four_bits(name: str, options: LearnerOptions) -> None:
+    """Refuse weights in four bits where their package is missing, before torch or a model is loaded."""
+    is_served = options.account is not None and options.account.settings.vllm.model == name
+    with needing("4bit", f"four_bit_weights: true for model '{name}'", ", or set four_bit_weights: false"):
+        is_there = "bitsandbytes" in sys.modules or find_spec("bitsandbytes") is not None
+        if options.four_bit_weights is True and not is_served and not is_there:
+            raise ModuleNotFoundError(name="bitsandbytes")
+
+
 def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learner:
+    _refuse_missing_four_bits(name, options)
     _need_local(name, options.device)
     from tunecurve.learners.lm.base_model import with_base_weights
     from tunecurve.learners.lm.constrained import CONSTRAINED_LEARNERS

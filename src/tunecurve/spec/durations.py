@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 # How each unit may be written, and its seconds.
 _UNITS = {"d|days?": 86400, "h|hrs?|hours?": 3600, "m|mins?|minutes?": 60, "s|secs?|seconds?": 1}
-_DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?)(?:{unit}))?" for unit in _UNITS))
+_DURATION = re.compile("".join(rf"(?:(\d+(?:\.\d+)?)(?:{unit}))?" for unit in _UNITS), re.ASCII)
 MOST_SECONDS = 365 * 86400.0
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tunecurve.learners.base import Learner
+from tunecurve.spec.study import StudySpec
 from tunecurve.study.progress import Progress
 
 
@@ -29,5 +30,9 @@ class StudyOptions:
     """Where the study's values come from, for messages."""
     progress: Progress = field(default_factory=Progress)
     """Told what happens, while the study is prepared and while it runs."""
+    before_models: Callable[[StudySpec], None] = lambda spec: None
+    """Called with the study as it is asked for before a model or its packages are loaded; raises what refuses it."""
+    will_run: bool = False
+    """Whether it is run at once: a key or an address that it lacks is an error before a model computes anything."""
     typed: Mapping[str, str] = field(default_factory=dict)
     """Options on the command line that said keys, by key: ``{"models": "--model"}``; for messages."""

@@ -32,7 +32,7 @@ from tunecurve.study.settling import settled_study
 from tunecurve.study.study import Study, TimeChoice
 from tunecurve.study.study_file import STUDY_FILE, check_study_file
 from tunecurve.study.threads import threads_of_study
-from tunecurve.study.time_budget import asked_of, with_choice, within_time, without_bought
+from tunecurve.study.time_budget import asked_of, has_plan, with_choice, within_time, without_bought
 from tunecurve.study.together import memory_findings, planned_trainings, trained_together
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.unlabelled import give_unlabelled
@@ -53,6 +53,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     progress, origin = options.progress, options.origin
     values = _with_models_of_learners(values, options.learners or {})
     settled = settled_study(values, options.out, origin)
+    options.before_models(settled.spec)
     folder, asked = settled.folder, with_choice(settled.spec)
     asked = _with_prices_of_folder(asked, folder, origin, progress)
     spec = _with_what_is_there(asked, folder, origin)
@@ -80,6 +81,8 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     is_own_file = Path(origin).absolute() == (folder / STUDY_FILE).absolute()
     everything, planned = spec, _plan(asked, spec, data, (built, proposer), folder)
     planned = without_bought(planned, settled.spec, data, built, is_own_file=is_own_file)
+    if options.will_run and not has_plan(spec, data):
+        Study(spec, folder, data, built, planned, account, progress, proposer).check_access()
     choice = TimeChoice(everything, planned) if spec.time_budget is not None else None
     spec, planned = within_time(
         asked_of(settled.spec), spec, data, (built, proposer), planned, lambda: monotonic() - began

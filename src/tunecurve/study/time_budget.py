@@ -53,6 +53,11 @@ def asked_of(asked: StudySpec) -> dict[str, Any]:
     }
 
 
+def has_plan(spec: StudySpec, data: StudyData) -> bool:
+    """Return whether a plan for a time is kept, which may have left out some of what is asked for."""
+    return spec.time_budget is not None and data.decisions.has(DECISION)
+
+
 def without_bought(
     planned: Sequence[PlannedTrial],
     own: StudySpec,

@@ -15,6 +15,7 @@ from tests.learners.lm.training.test_memory_plan import LLAMA_8B
 from tests.learners.lm.training.test_micro_batches import BACKENDS, assert_equal, computed
 from tests.learners.lm.training.test_training import RECIPE, adapted, examples, layout_of, tiny, train
 from tunecurve.errors import EnvironmentProblem
+from tunecurve.learners import registry
 from tunecurve.learners.base import TrainingJob, predict
 from tunecurve.learners.lm import base_model, four_bit
 from tunecurve.learners.lm.adapters import PeftAdapters, adapter_values
@@ -25,6 +26,7 @@ from tunecurve.learners.lm.training import backends
 from tunecurve.learners.lm.training.backends import AdapterObjective
 from tunecurve.learners.lm.training.memory_plan import plan_memory
 from tunecurve.learners.lm.training.micro_batches import MicroBatches
+from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.learners.torch.device import Compute
 
 HAS_BITSANDBYTES = importlib.util.find_spec("bitsandbytes") is not None
@@ -224,3 +226,13 @@ def test_a_study_runs_over_packed_weights_and_its_predictor_takes_them_again(
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(EnvironmentProblem, match="answers with weights in 4 bits and needs the extra '4bit'"):
         tunecurve.load_predictor(folder, trial="fine-tune-n8-seed0")
+
+
+@pytest.mark.skipif(HAS_BITSANDBYTES, reason="the extra 4bit is installed")
+def test_weights_in_four_bits_are_refused_before_a_model_is_looked_for(monkeypatch):
+    def looked_for(*_, **__):
+        raise AssertionError("torch or a model is loaded")
+
+    monkeypatch.setattr(registry, "_need_local", looked_for)
+    with pytest.raises(EnvironmentProblem, match="four_bit_weights: true for model 'smollm2-135m-instruct'"):
+        build_learners(["smollm2-135m-instruct"], LearnerOptions(four_bit_weights=True))
