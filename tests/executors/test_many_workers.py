@@ -19,6 +19,7 @@ from tunecurve.executors.leases import LeaseStore
 from tunecurve.executors.options import Executor
 from tunecurve.executors.processes import LocalWorkers
 from tunecurve.executors.run import cuda_devices, deal
+from tunecurve.executors.worker import without_bars
 from tunecurve.results.stored import without_times
 from tunecurve.study.progress import Progress
 from tunecurve.study.trial_folder import TrialFolder
@@ -248,3 +249,13 @@ def test_a_worker_that_cannot_read_what_it_is_sent_says_so_and_nobody_waits_for_
     assert isinstance(event, Lost)
     assert event.trial == "a trial"
     assert "cannot read what it is sent (ModuleNotFoundError: No module named 'not_here')" in event.reason
+
+
+def test_a_worker_draws_no_bars(monkeypatch):
+    """A bar would make a lock between processes, too, which a worker that is ended leaves behind with a warning."""
+    from transformers.utils import logging
+
+    monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "0")
+    logging.enable_progress_bar()
+    without_bars()
+    assert not logging.is_progress_bar_enabled()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
 
@@ -18,8 +20,19 @@ from tunecurve.study.trial import TrialContext
 SECONDS_BETWEEN = 0.5
 
 
+def without_bars() -> None:
+    """Keep models' packages from drawing bars, as where learners are built: a worker is handed its learners built."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # read when they are imported
+    if "transformers" in sys.modules:
+        import transformers
+
+        transformers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.set_verbosity_error()
+
+
 def run_to_its_end(item: PlannedTrial, context: TrialContext, progress: Progress) -> Event:
     """Run a trial in a worker and return how it ended, whatever happens."""
+    without_bars()
     try:
         while isinstance(outcome := run_one(item, context, progress), Pending):
             progress.message(f"{item.name}: {outcome.reason}")
