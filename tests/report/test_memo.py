@@ -26,7 +26,7 @@ def test_a_title_fits_and_is_one_line(sentence):
     [
         ("Label about 800 more rows (1,600 in all) and train on them.", "Label about 800 more rows (1,600 in all) and train on them."),
         (
-            "Cannot tell yet. The cheapest step that would settle it: label about 400 more test rows, which tell a gain of 2.1",
+            "Cannot tell yet. Next: label about 400 more test rows, which tell a gain of 2.1",
             "Cannot tell yet. Next: label about 400 more test rows, which tell a gain of 2.1",
         ),
         (

@@ -146,7 +146,7 @@ class Verdict(Record):
     reason: str | None = None
     """What is in the way of a clear word; None where there is one."""
     answer: SettlingStep | None = None
-    """The cheapest step against that reason, or where it would settle nothing, of all; None where no measurement answers it."""
+    """Step against that reason, the cheapest of several; where it would settle nothing, of all; None where no measurement answers it."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ MOST_OTHERS = 2
 _IN_BRACKETS = re.compile(r" \([^()]*\)")
 # Where a sentence may end early, the longest piece first.
 _ENDS = re.compile(r"[.;,](?= )")
-_LONG_STEP, _STEP = "The cheapest step that would settle it:", "Next:"
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def short_title(sentence: str, longest: int = LONGEST_TITLE) -> str:
     """Return a decision in at most so many characters: without brackets, then as far as a part of the sentence goes."""
     whole = " ".join(sentence.split())
     text = whole
-    for shorter in (whole, whole.replace(_LONG_STEP, _STEP), _IN_BRACKETS.sub("", whole.replace(_LONG_STEP, _STEP))):
+    for shorter in (whole, _IN_BRACKETS.sub("", whole)):
         text = shorter
         if len(text) <= longest:
             return text

@@ -1,7 +1,7 @@
 """What to do next, said first. It reads what verdict, forecast, prices, test set and findings say, and computes no other.
 
 The learner with the best fine-tuned score speaks. What forbids its verdict forbids a decision, and is its reason. With a clear
-verdict, prices decide where they are known; without one, nothing is decided, and the cheapest step that would settle it is named.
+verdict, prices decide where they are known; without one, nothing is decided, and the step that goes against the reason is named.
 """
 
 from __future__ import annotations
@@ -177,10 +177,7 @@ class _OneLearner:
             step = self._settling_step(verdict.answer)
         else:
             step = NextStep("test set", "label more test rows")
-        is_out_of_reach = rows is not None and rows.better == "neither" and rows.seeds is None
-        first = "Next" if is_out_of_reach else "The cheapest step that would settle it"
-        sentence = f"Cannot tell yet. {first}: {step.what}."
-        return _Choice("cannot tell", sentence, verdict.sentence, step)
+        return _Choice("cannot tell", f"Cannot tell yet. Next: {step.what}.", verdict.sentence, step)
 
     def _settling_step(self, found: SettlingStep) -> NextStep:
         if found.kind == "size":

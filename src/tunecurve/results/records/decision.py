@@ -33,7 +33,7 @@ class ExpectedGain(Record):
 
 @dataclass(frozen=True)
 class NextStep(Record):
-    """The cheapest step that would settle what cannot be told yet, or the change to try."""
+    """The step against what keeps it from being told, or the change to try."""
 
     kind: StepKind
     what: str
