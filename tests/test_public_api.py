@@ -120,6 +120,7 @@ def test_importing_the_package_imports_next_to_nothing():
 
 
 @pytest.mark.parametrize(("fails", "said"), [(20, "failed: lookup, fine-tune-n20-seed0: "), (80, "fine-tune-n80")])
+@pytest.mark.slow
 def test_a_table_names_the_trials_that_failed(tmp_path, fails, said):
     from tests.conftest import simple_rows
 

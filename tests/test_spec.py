@@ -170,6 +170,7 @@ def every_key(model: type[BaseModel], sections: tuple[str, ...] = ()) -> Iterato
 
 
 @pytest.mark.parametrize("key", list(every_key(StudySpec)), ids=".".join)
+@pytest.mark.slow
 def test_a_wrong_value_of_any_key_is_said_in_words_of_the_file(key: tuple[str, ...]) -> None:
     said = [line for wrong in WRONG if (line := line_of(key, wrong))]
     assert said

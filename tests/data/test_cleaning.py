@@ -270,6 +270,7 @@ PAIRS = st.lists(st.tuples(CELLS, CELLS), max_size=12)
 
 
 @given(pairs=PAIRS, task=st.sampled_from(TASK_NAMES), template=st.sampled_from(["", "{source_text}: {target_text}"]))
+@pytest.mark.slow
 def test_rows_in_are_kept_or_dropped_whatever_the_cells(pairs, task, template):
     try:
         rows, report = clean_rows(raw(*pairs), CleaningRules(target_rule=task_of(task).targets, template=template))

@@ -160,6 +160,7 @@ def test_seeds_give_different_rows():
     assert generate_rows(20, seed=0) != generate_rows(20, seed=1)
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_rows():
     # A different hash seed catches any dependence on the order of a set.
     program = (

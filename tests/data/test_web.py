@@ -250,6 +250,7 @@ def test_local_only_refuses_other_machines_and_not_this_one(server, monkeypatch)
 
 @pytest.mark.parametrize("n_members", [2, 3])
 @pytest.mark.parametrize("n_rows", [1, 60_000])
+@pytest.mark.slow
 def test_a_body_of_several_gzip_members_is_whole(server, n_members, n_rows):
     """RFC 1952, 2.2: members simply appear one after another in the file."""
     members = [b"text,label\n", *(f"{part} {n},x\n".encode() for part in range(n_members) for n in range(n_rows))]

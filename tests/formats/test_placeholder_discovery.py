@@ -228,6 +228,7 @@ SLOTS = st.lists(st.sampled_from(["tilda", "ansgar", "wenna"]), min_size=3, max_
     st.randoms(use_true_random=False),
 )
 @settings(max_examples=80, deadline=None)
+@pytest.mark.slow
 def test_a_made_up_form_is_found_and_writes_every_target_again(style, names, numbering, numbered, texts, chance):
     numbering = Numbering(
         names, numbering.separator, numbering.start, numbering.width, numbering.key, numbering.is_backward

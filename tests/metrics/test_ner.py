@@ -24,6 +24,7 @@ def score(metric, prediction, reference):
 @given(st.lists(st.tuples(ENTITIES, ENTITIES), min_size=1, max_size=6))
 @example([([], [("person", "Ada")]), ([("person", "Ada")], [])])
 @settings(max_examples=100, deadline=None)
+@pytest.mark.slow
 def test_strict_scores_are_scikit_learns_for_sets_of_entities(rows):
     # scikit-learn knows labels of a row, but no label twice: so each entity stands once here. A label that never
     # occurs keeps its table wider than one column, which it would take for a yes and a no.
