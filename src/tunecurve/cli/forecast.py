@@ -172,7 +172,7 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
 def _settling_line(step: SettlingStep) -> str:
     """Return the step against the reason of a `cannot tell` and, where prices are known, its cost.
 
-    How often it settles the word is not said: real verdicts after such steps came 15 to 93 points apart from `chance`.
+    How often it settles the word is not said: real verdicts after such steps came up to 93 points apart from `chance`.
     """
     cost = "" if step.cost is None else f", costs {step.cost:.4g}"
     return f"    Next: {step.what}{cost}"

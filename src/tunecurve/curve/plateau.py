@@ -33,7 +33,7 @@ WORTH_A_TRY = 0.1
 TEST_SET_TIMES = 4.0
 # What is said where a gain is unlikely, but the test set could not have shown it.
 NOTHING_SHOWN: Word = "no gain that this test set can show"
-# What is said with `flat` where the test rows are not known.
+# What is said beside it where seeds are in the way, and with `flat` where the test rows are not known.
 SEEDS_TOO = " No number of test rows would show it: runs with other seeds differ by too much."
 NOT_CHECKED = " How many test rows stand behind it is not known: whether they could show such a gain is not checked."
 # A curve of fewer sizes, or of a narrower span, leaves its bend open.
