@@ -19,7 +19,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from recipes import difference_in_words, score_of
+from recipes import difference_in_words, options_of_a_table, score_of
 from sets import TABLE, CurveSet, read_sets, study_of
 
 from tunecurve.curve.intervals import difference_of, mean_of_seeds
@@ -125,19 +125,9 @@ def table(sets: Sequence[CurveSet], sizes: Sequence[int], out: Path) -> Iterator
 
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the data sets")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the run folders")
-    parser.add_argument("--sets", required=True, help="names of masking sets out of sets.toml, in running order")
+    parser = options_of_a_table(__doc__, sizes="50,200", seeds=1)
     parser.add_argument("--losses", default=",".join(LOSSES), help="those to measure")
-    parser.add_argument("--sizes", default="50,200")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--test-size", type=int, default=200)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--table-only", action="store_true", help="measure nothing")
-    options = parser.parse_args(arguments)
-    options.sizes = [int(size) for size in options.sizes.split(",")]
-    return options
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

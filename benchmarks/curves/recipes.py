@@ -134,22 +134,31 @@ def difference_in_words(item: Jackknife, results: Results, metric: str | None = 
     return f"{item.estimate:+.1f} [{low:.1f}, {high:.1f}]" + ("" if n_seeds > 1 else " (one seed)")
 
 
-def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options_of_a_table(description: str | None, *, sizes: str, seeds: int) -> argparse.ArgumentParser:
+    """Return the options of a benchmark that measures data sets in several ways and prints the table of what is there."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the data sets")
     parser.add_argument("--out", type=Path, required=True, help="folder for the run folders")
     parser.add_argument("--sets", required=True, help="names out of sets.toml, in running order")
-    parser.add_argument("--recipes", default=",".join(RECIPES), help="the first one is compared with")
-    parser.add_argument("--model", help="default: tagger or classifier, by the task")
-    parser.add_argument("--sizes", default="25,50,200")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sizes", type=sizes_given, default=sizes)
+    parser.add_argument("--seeds", type=int, default=seeds)
     parser.add_argument("--test-size", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table-only", action="store_true", help="measure nothing")
-    options = parser.parse_args(arguments)
-    options.sizes = [int(size) for size in options.sizes.split(",")]
-    return options
+    return parser
+
+
+def sizes_given(text: str) -> list[int]:
+    """Return sizes that are written with commas."""
+    return [int(size) for size in text.split(",")]
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options."""
+    parser = options_of_a_table(__doc__, sizes="25,50,200", seeds=3)
+    parser.add_argument("--recipes", default=",".join(RECIPES), help="the first one is compared with")
+    parser.add_argument("--model", help="default: tagger or classifier, by the task")
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
