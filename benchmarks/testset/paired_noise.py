@@ -21,8 +21,8 @@ from tunecurve.metrics.base import statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.stored import load
 from tunecurve.spec.reading import parse_spec
-from tunecurve.study.prepare import split_as_asked
-from tunecurve.study.reading import read_study_rows
+from tunecurve.study.settling import Settled
+from tunecurve.study.splitting import split_rows_of
 from tunecurve.study.trial_folder import TrialFolder
 
 
@@ -30,7 +30,7 @@ def pairs_of(folder: Path) -> list[str]:
     """Return a line a pair and metric."""
     results = load(folder)
     spec = parse_spec(results.spec)
-    spec, data = split_as_asked(spec, read_study_rows(spec, folder), folder, sizes_are_defaults=False)
+    spec, data = split_rows_of(spec, Settled(spec, folder), results.spec)
     metrics = build_metrics(spec.metric_names, data.metric_settings)
     groups = np.unique([row.group for row in data.test], return_inverse=True)[1]
     alone = np.arange(len(groups))

@@ -56,7 +56,7 @@ def select_test(source: Path | None, out: Path | None, as_json: bool, **options:
     tunecurve select-test runs/intents
     """
     from tunecurve.cli.findings import show_findings
-    from tunecurve.cli.study_rows import split_rows_of
+    from tunecurve.cli.study_rows import checked_rows
     from tunecurve.errors import UsageError
     from tunecurve.report.selection import selection_page, selection_text
     from tunecurve.selection.run import FOLDER, SelectionOptions, select_test
@@ -67,7 +67,7 @@ def select_test(source: Path | None, out: Path | None, as_json: bool, **options:
     vectors: tuple[VectorKind, ...] = tuple(dict.fromkeys(options.pop("vectors")))
     asked = SelectionOptions(vectors, options.pop("replays"), options.pop("sizes") or (), options.pop("pool_rows"))
     study, folder = _study_of(source, out, options)
-    spec, data, folder = split_rows_of(study, options, folder)
+    spec, data, folder = checked_rows(study, options, folder)
     found = select_test(spec, data, folder, asked, _tell)
     page = folder / FOLDER / "select-test.html"
     write_text(page, selection_page(found))

@@ -69,9 +69,8 @@ def validate(
     from tunecurve.study.checks import check_without_models
     from tunecurve.study.dataset import decided_task
     from tunecurve.study.looking import looked_at
-    from tunecurve.study.prepare import split_as_asked
-    from tunecurve.study.reading import read_study_rows
     from tunecurve.study.settling import settled_study
+    from tunecurve.study.splitting import split_rows_of
     from tunecurve.study.suspicious.find import find_suspicious
     from tunecurve.study.suspicious.finding import suspicious_findings
 
@@ -81,13 +80,7 @@ def validate(
 
     def look(out: Path | None) -> tuple[StudySpec, StudyData]:
         settled = settled_study(values, out, origin)
-        return split_as_asked(
-            settled.spec,
-            read_study_rows(settled.spec, settled.folder, settled.findings),
-            settled.folder,
-            sizes_are_defaults="train_sizes" not in values,
-            accept_data_changes=options["accept_data_changes"],
-        )
+        return split_rows_of(settled.spec, settled, values, accept_data_changes=options["accept_data_changes"])
 
     (spec, data), said = looked_at(look, values, options["out"], origin)
     data.findings.extend(said)

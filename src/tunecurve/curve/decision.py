@@ -43,14 +43,6 @@ class Prices:
             if price is not None and not (np.isfinite(price) and (price >= 0 or name == "serving_difference")):
                 raise UsageError(f"price {name}={price}: expected a number that is not negative.")
 
-    def labels_to(self, size: float, last_size: float) -> float:
-        """Return how many labels are missing for a size, the largest measured one being `last_size`."""
-        return self.labels_of(size - last_size, last_size)
-
-    def labels_of(self, more_rows: float, last_size: float) -> float:
-        """Return how many labels are missing for so many rows that are not trained on at the largest measured size."""
-        return max(0.0, more_rows - max(0.0, self.labelled - last_size))
-
     def measurement(self, more_labels: float, runs: int, size: float) -> float | None:
         """Price of `runs` more training runs at a size with that many more labels; None when none of it has a price."""
         training_known = self.training_per_example is not None or self.training_fixed is not None
@@ -60,15 +52,19 @@ class Prices:
         return more_labels * (self.label or 0.0) + runs * one_run
 
 
+def labels_missing(more_rows: float | Floats, last_size: float, labelled: float) -> Floats:
+    """Return how many labels are missing for so many rows that are not trained on at the largest measured size."""
+    return np.maximum(0.0, more_rows - max(0.0, labelled - last_size))
+
+
 def candidate_sizes(last_size: float) -> Floats:
     """Sizes for the next round: two a doubling, up to eight times the data."""
     return last_size * 2.0 ** (np.arange(1, 2 * int(np.log2(TRUSTED_MULTIPLE)) + 1) / 2.0)
 
 
-def _cost(size: Floats, last_size: float, prices: Prices) -> Floats:
-    labels = np.maximum(0.0, size - max(last_size, prices.labelled)) * (prices.label or 0.0)
+def _cost(size: Floats, labels: Floats, prices: Prices) -> Floats:
     training = size * (prices.training_per_example or 0.0) + (prices.training_fixed or 0.0)
-    return labels + training + (prices.serving_difference or 0.0)
+    return labels * (prices.label or 0.0) + training + (prices.serving_difference or 0.0)
 
 
 def decide(predictive: Predictive, prices: Prices, target: float | None = None) -> Decision | None:
@@ -99,14 +95,15 @@ def decide(predictive: Predictive, prices: Prices, target: float | None = None) 
     if prices.miss_penalty is not None and target is not None:
         missed = sign * scores < sign * target
         worth = worth + prices.miss_penalty * (missed[:, :1].astype(float) - missed)
-    cost = _cost(sizes, last, prices)
+    labels = labels_missing(sizes - last, last, prices.labelled)
+    cost = _cost(sizes, labels, prices)
     options = []
     for index in range(1, len(sizes)):
         net = worth[:, index] - cost[index]
         options.append(
             NextRound(
                 n=float(sizes[index]),
-                more_labels=prices.labels_to(float(sizes[index]), last),
+                more_labels=float(labels[index]),
                 cost=float(cost[index]),
                 expected_score=float(scores[:, index].mean()),
                 expected_gain=float(gain[:, index].mean()),

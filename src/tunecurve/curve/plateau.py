@@ -14,7 +14,7 @@ import numpy as np
 
 from tunecurve.curve.answer import Plateau, SettlingStep, Verdict, Word
 from tunecurve.curve.collapse import RERUNS, may_have_collapsed
-from tunecurve.curve.decision import Prices
+from tunecurve.curve.decision import Prices, labels_missing
 from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
 from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, size_interval
@@ -240,7 +240,7 @@ def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) ->
     steps = []
     for kind, what, size, variance, more_rows, runs in options:
         chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
-        more_labels = prices.labels_of(more_rows, last)
+        more_labels = float(labels_missing(more_rows, last, prices.labelled))
         cost = prices.measurement(more_labels, runs, size)
         steps.append(SettlingStep(kind, what, size, chance, more_labels, runs, cost))
     return sorted(steps, key=lambda step: -step.chance)

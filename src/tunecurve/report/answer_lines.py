@@ -12,6 +12,7 @@ from tunecurve.errors import TunecurveError
 from tunecurve.formats.folding import compose
 from tunecurve.formats.placeholders import PlaceholderForm, form_of_decision
 from tunecurve.metrics.base import FloatArray
+from tunecurve.metrics.leak_names import LEAKING_VALUES, counts_leaks
 from tunecurve.metrics.masked_row import analyse_row
 from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
@@ -19,7 +20,7 @@ from tunecurve.study.frozen import read_frozen
 from tunecurve.study.trial_folder import ANSWERS, TrialFolder
 from tunecurve.study.trial_record import TrialRecord, stored_statistics
 
-EXACT, LEAKING = "exact_match", "leak_entities"
+EXACT = "exact_match"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def read_answers(folder: Path, results: Results) -> list[TrialAnswers]:
 
 def leak_form(results: Results) -> PlaceholderForm | None:
     """Return how the study's placeholders look; None where no leaks are measured."""
-    has_leaks = any(metric.name.startswith("leak_") for metric in results.metrics)
+    has_leaks = any(counts_leaks(metric.name) for metric in results.metrics)
     return form_of_decision(results.decided.get("placeholders")) if has_leaks else None
 
 
@@ -77,7 +78,7 @@ def places_of(folder: Path, rows: Iterable[int]) -> list[str]:
 def lines_of(folder: TrialFolder, form: PlaceholderForm | None) -> list[AnswerLine]:
     """Return the answers of one trial; without a form, no leaks are looked for."""
     kept = _kept_statistics(folder)
-    hits, leaking = kept.get(EXACT), kept.get(LEAKING)
+    hits, leaking = kept.get(EXACT), kept.get(LEAKING_VALUES)
     lines = []
     for index, line in enumerate(folder.answers()):
         prediction, target = str(line["prediction"]), str(line["target"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tunecurve.formats.placeholders import PlaceholderForm, form_of_decision
+from tunecurve.metrics.leak_names import LEAKS
 from tunecurve.metrics.masked_row import analyse_row
 from tunecurve.report.row_faults import faults_of
 from tunecurve.results.model import Results
-from tunecurve.results.records.points import LEAKS
 from tunecurve.study.trial_folder import KeptAnswer, TrialFolder
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunecurve.findings import Finding, blocked
+from tunecurve.metrics.leak_names import LEAKS
 from tunecurve.results.points import best_point
-from tunecurve.results.records.points import LEAKS, Comparison, MetricResult, Point
+from tunecurve.results.records.points import Comparison, MetricResult, Point
 from tunecurve.results.records.test_set import TestSet
 
 # In per cent: what is nearer to 0 or 100 than this differs from it by float arithmetic alone.

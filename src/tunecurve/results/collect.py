@@ -17,6 +17,7 @@ from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
 from tunecurve.metrics.base import Metric
 from tunecurve.metrics.catalogue import build_metrics
+from tunecurve.metrics.leak_names import LEAKS
 from tunecurve.results.best_so_far import headline, leak_sentence
 from tunecurve.results.decision import decide_study
 from tunecurve.results.diagnosis import diagnose, unsettled
@@ -38,7 +39,7 @@ from tunecurve.results.points import (
 )
 from tunecurve.results.prompting import PromptForecaster, PromptJudge
 from tunecurve.results.records.advice import LearnerForecast
-from tunecurve.results.records.points import LEAKS, LabelRecall, MetricResult, Point
+from tunecurve.results.records.points import LabelRecall, MetricResult, Point
 from tunecurve.results.records.trials import CheckpointResult, FinishedTrial, TrialResult
 from tunecurve.results.teaching import MeasuredTrial, cheapest_way, teaching_results
 from tunecurve.results.test_set.basis import KnownRows, known_rows

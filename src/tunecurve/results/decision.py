@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from tunecurve.curve.answer import FirstStudy, NextRound, SettlingStep, Stop, Verdict
+from tunecurve.curve.decision import labels_missing
 from tunecurve.curve.forecast import FEWEST_SIZES
 from tunecurve.curve.plateau import NOTHING_SHOWN
 from tunecurve.curve.power import MOST_SEEDS
@@ -278,7 +279,7 @@ class _OneLearner:
         return _Choice("more rows", sentence, reason, n=n, is_of_second=is_of_second, cost=cost)
 
     def _to_label(self, n: float) -> int:
-        return max(0, round(n - max(self.last, self.results.data.n_pool)))
+        return round(float(labels_missing(n - self.last, self.last, self.results.data.n_pool)))
 
     def _labelled(self, n: float) -> str:
         return ", which are labelled already" if not self._to_label(n) else ""

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tunecurve.findings import Claim, Finding, blocked
+from tunecurve.metrics.leak_names import LEAKS, counts_leaks
 from tunecurve.results.records.advice import Diagnosis, Disagreement, JudgedForecast, LabelAdvice, LearnerForecast
 from tunecurve.results.records.decision import StudyDecision
 from tunecurve.results.records.money import Money
-from tunecurve.results.records.points import LEAKS, Comparison, LabelRecall, MetricResult, Point, best_of
+from tunecurve.results.records.points import Comparison, LabelRecall, MetricResult, Point, best_of
 from tunecurve.results.records.prompting import BestPrompt, PromptForecast
 from tunecurve.results.records.teaching import CheapestWay, TeachingResult
 from tunecurve.results.records.test_set import TestSet, TestSetAnswer
@@ -174,8 +175,8 @@ class Results(Record):
         return blocked(self.findings, claim, learner)
 
     def may_say(self, metric_name: str, learner: str) -> bool:
-        """Return whether a metric may be shown for a learner: a leak metric that is blind would show a false 0."""
-        return not metric_name.startswith("leak_") or not self.forbidden("leaks", learner)
+        """Return whether a metric may be shown for a learner: one of leaks may be blind."""
+        return not counts_leaks(metric_name) or not self.forbidden("leaks", learner)
 
     @property
     def history_shown(self) -> list[JudgedForecast]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tunecurve.curve.units import in_digits
+from tunecurve.metrics.leak_names import LEAKS
 from tunecurve.results.best_so_far import leak_sentence
 from tunecurve.results.model import Results
 from tunecurve.results.points import best_point
 from tunecurve.results.records.decision import Risk
-from tunecurve.results.records.points import LEAKS, Point, best_of
+from tunecurve.results.records.points import Point, best_of
 
 
 def greatest_risk(results: Results, learner: str | None) -> Risk | None:

@@ -19,6 +19,7 @@ from tunecurve.data.rows import Row
 from tunecurve.findings import Claim, Finding
 from tunecurve.learners.base import RoundTrip
 from tunecurve.metrics.base import FloatArray, Metric
+from tunecurve.metrics.leak_names import LEAKS, counts_leaks
 from tunecurve.storage.records import Record
 from tunecurve.study.answer_report import row_statistics
 from tunecurve.tasks.base import Task
@@ -27,8 +28,6 @@ from tunecurve.wording import first_of
 # Shares of a metric's range. Below the first one, scores are the same but for rounding; above the second one, what is
 # missing is more than the noise of labels and intervals, and nothing may be said that rests on it.
 SMALLEST_SHORTFALL, MOST_SHORTFALL = 1e-6, 0.05
-LEAKS = "leak_documents"
-_LEAK_METRICS = "leak_"
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def _check_metrics(
                 f"rows have a class that is not among the study's: {first_of(names, 8)}"
             )
             remedy = "label training rows of these classes, or leave these test rows out; where prompt.labels is given, name them there"
-        is_aside = number > 0 and not metric.name.startswith(_LEAK_METRICS) and missing <= MOST_SHORTFALL
+        is_aside = number > 0 and not counts_leaks(metric.name) and missing <= MOST_SHORTFALL
         found.findings.append(Finding("blind-metric", text, remedy, scorer.places(rows), blocks, is_note=is_aside))
     found.checks.append(_described("targets", None, n_lost, scores))
 
@@ -158,7 +157,7 @@ def _claims_on(metric: Metric, missing: float, *, is_headline: bool) -> tuple[Cl
     if missing <= MOST_SHORTFALL:
         return ()
     claims: list[Claim] = ["verdict"] if is_headline else []
-    return (*claims, "leaks") if metric.name.startswith(_LEAK_METRICS) else tuple(claims)
+    return (*claims, "leaks") if counts_leaks(metric.name) else tuple(claims)
 
 
 def _of_all(rows: Sequence[int], scorer: _Scorer) -> str:

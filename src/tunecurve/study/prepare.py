@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from tunecurve.errors import DataError, ModelError, StudyStateError, UsageError, did_you_mean
+from tunecurve.errors import ModelError, StudyStateError, UsageError, did_you_mean
 from tunecurve.learners.base import Learner
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.distilled_names import models_within
@@ -21,14 +21,14 @@ from tunecurve.spec.shots import in_order
 from tunecurve.spec.study import CONSTRAINED, StudySpec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
-from tunecurve.study.dataset import StudyData, split_data
+from tunecurve.study.dataset import StudyData
 from tunecurve.study.left_out import left_out
 from tunecurve.study.model_places import naming_place
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
 from tunecurve.study.progress import Progress
-from tunecurve.study.reading import StudyRows, read_study_rows
 from tunecurve.study.settling import settled_study
+from tunecurve.study.splitting import split_rows_of
 from tunecurve.study.study import Study, TimeChoice
 from tunecurve.study.study_file import STUDY_FILE, check_study_file
 from tunecurve.study.threads import threads_of_study
@@ -67,13 +67,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     built = _learners(asked, spec, account, folder, (values, options))
     with naming_place("optimize.proposer", values, options):
         proposer = _proposer(spec, built)
-    spec, data = split_as_asked(
-        spec,
-        read_study_rows(spec, folder, settled.findings),
-        folder,
-        sizes_are_defaults="train_sizes" not in values,
-        accept_data_changes=options.accept_data_changes,
-    )
+    spec, data = split_rows_of(spec, settled, values, accept_data_changes=options.accept_data_changes)
     built["floor"] = FloorLearner(spec.kind.floor, [row.target for row in data.pool])
     give_unlabelled(spec, data, built)
     everyone = built if proposer is None else {**built, proposer.name: proposer}
@@ -242,16 +236,3 @@ def _with_prices_of_folder(spec: StudySpec, folder: Path, origin: str, progress:
         f"kept from the last run in this folder: {told} (a study file that says null, or {path} itself, drops them)"
     )
     return spec.model_copy(update={"advice": spec.advice.model_copy(update=kept)})
-
-
-def split_as_asked(
-    spec: StudySpec, found: StudyRows, folder: Path, *, sizes_are_defaults: bool, accept_data_changes: bool = False
-) -> tuple[StudySpec, StudyData]:
-    """Split the rows; default sizes that the data cannot carry are left out, sizes that were asked for are an error."""
-    while True:
-        try:
-            return spec, split_data(spec, found, folder, accept_data_changes=accept_data_changes)
-        except DataError as error:
-            if not sizes_are_defaults or len(spec.train_sizes) < 2:
-                raise DataError(f"{found.cleaning.losses()}{error}") from None
-            spec = spec.model_copy(update={"train_sizes": spec.train_sizes[:-1]})

@@ -18,6 +18,7 @@ from tunecurve.formats.alignment import align_exactly, placeholders, replacement
 from tunecurve.formats.mask_shapes import MaskShape, mask_shape
 from tunecurve.formats.placeholder_discovery import find_form, form_as_written
 from tunecurve.formats.placeholders import PlaceholderForm, Style
+from tunecurve.metrics.leak_names import LEAKS
 from tunecurve.prompts import MASKING_SYSTEM, masking_instruction
 from tunecurve.tasks.base import LANGUAGE_MODEL, Pairs, Task
 from tunecurve.tasks.floors import Floor
@@ -62,7 +63,7 @@ class Masking(Task):
         "wrong_placeholder_style",
         "label_recall",
     )
-    second_metric = leak_metric = "leak_documents"
+    second_metric = leak_metric = LEAKS
     recall_metric = "label_recall"
     nothing_right = "label_accuracy"
     group_by = "target"

@@ -6,14 +6,18 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tunecurve.cancellation import Cancellation
 from tunecurve.learners.hosted.budget import Budget
 from tunecurve.learners.hosted.ledger.calls import Ledger, Spending, default_ledger_path
+from tunecurve.learners.hosted.ledger.deployments import DeploymentRow
+from tunecurve.learners.hosted.ledger.job_rows import JobRow
 from tunecurve.learners.hosted.names import HostedName, parse_hosted_name
 from tunecurve.learners.hosted.prices import Price, find_price
 from tunecurve.spec.hosted import HostedSpec
+
+Row = TypeVar("Row", JobRow, DeploymentRow)
 
 
 class Account:
@@ -66,6 +70,12 @@ class Account:
     def spending(self) -> Spending:
         """Return what the study has spent; opens nothing that is not there."""
         return self.ledger.spending(self.study) if self.ledger_path.exists() else Spending()
+
+    def book(self, row: Row) -> Row:
+        """Return a job or deployment as it is on the disk, its money in the budget; another study may have seen its end."""
+        if row.study == self.study:
+            self.budget.book_job(row.key, row.booked_usd)
+        return row
 
     def price(self, name: HostedName, asked_as: str, *, tuned: bool = False) -> Price:
         """Return the price of a model, the study's own prices first."""

@@ -59,7 +59,7 @@ class Price:
 
     def training_cost_usd(self, tokens: float) -> float | None:
         """Return the price of training on so many tokens, all epochs together."""
-        return None if self.training_usd is None else tokens * self.training_usd / 1e6
+        return tokens_usd(tokens, self.training_usd)
 
 
 def find_price(provider: str, model: str, own: Mapping[str, Any] | None = None, *, tuned: bool = False) -> Price:
@@ -129,6 +129,11 @@ def money(usd: float | None) -> str:
     if usd is None:
         return "unknown"
     return f"${usd:,.2f}" if usd >= 0.995 or usd == 0 else f"${usd:.4f}"
+
+
+def tokens_usd(tokens: float, usd_per_million: float | None) -> float | None:
+    """Return what so many tokens cost; None: unknown."""
+    return None if usd_per_million is None else tokens * usd_per_million / 1e6
 
 
 def hosting_usd(seconds: float, usd_per_hour: float | None, billed_seconds: int) -> float | None:

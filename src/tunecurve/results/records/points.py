@@ -15,7 +15,6 @@ from tunecurve.study.plan import OfPoint, Strategy
 from tunecurve.study.trial_record import TrainingScores
 
 T = TypeVar("T")
-LEAKS = "leak_documents"
 
 
 @dataclass(frozen=True)

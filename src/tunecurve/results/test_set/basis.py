@@ -13,6 +13,7 @@ from tunecurve.curve.intervals import Jackknife, jackknife, sums_by_group
 from tunecurve.curve.power import PairedNoise
 from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
+from tunecurve.metrics.leak_names import LEAKS
 from tunecurve.results.records.test_set import Basis, LeakBound, TestDifference
 from tunecurve.results.test_set.power import Questions, TestRows, difference_entry, leak_entry
 from tunecurve.spec.study import StudySpec
@@ -27,7 +28,7 @@ MEASURED_NOISE: dict[str, tuple[float, float, float]] = {
     "macro_f1": (23.0, 65.0, 80.0),
     "bleu": (13.0, 30.0, 30.0),
     "chrf": (8.0, 15.0, 20.0),
-    "leak_documents": (10.0, 52.0, 100.0),
+    LEAKS: (10.0, 52.0, 100.0),
 }
 # Guessed from published intervals of single scores and the correlation of sizes; no pair of answers was seen.
 GUESSED_NOISE: dict[str, tuple[float, float, float]] = {
@@ -75,7 +76,7 @@ def known_rows(spec: StudySpec, data: StudyData, metrics: Sequence[Metric], grou
     references, sources = [row.references for row in data.test], [row.source for row in data.test]
     matrices = {metric.name: statistics_matrix(metric, texts, references, sources) for metric in metrics}
     alone = np.arange(len(data.test))
-    judged = matrices.get("leak_documents")
+    judged = matrices.get(LEAKS)
     return KnownRows(
         TestRows(len(data.test), int(groups.max()) + 1),
         {metric.name: _item(metric, matrices[metric.name], groups) for metric in metrics},
@@ -132,7 +133,7 @@ def guessed_noise(
 
 def leaks_of(known: KnownRows, questions: Questions) -> LeakBound | None:
     """Return the entry on leaks; None where the task has none or hardly any row is judged."""
-    item = known.floor.get("leak_documents")
+    item = known.floor.get(LEAKS)
     if item is None or not known.n_judged:
         return None
     return leak_entry(known.n_judged, int((item.weights > 0).sum()), item.effective_groups, known.rows, questions)

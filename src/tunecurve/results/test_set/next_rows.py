@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tunecurve.curve.answer import CurveAnswer, SizeForecast, Verdict
+from tunecurve.curve.decision import labels_missing
 from tunecurve.curve.plateau import NOTHING_SHOWN
 from tunecurve.results.records.test_set import Better, NextRows, TestDifference
 from tunecurve.results.test_set.power import Questions, about
@@ -67,9 +68,8 @@ def weigh_rows(
     needed = noise.rows_for(wanted, level=questions.level)
     more_test = None if needed is None else max(about(needed) - rows.n_test, 0)
     larger = None if smallest is None else _first_size_that_shows(forecast, sign, smallest)
-    unused = max(0, round(rows.n_pool - last))
-    test_labels = None if more_test is None else max(0, more_test - unused)
-    training_labels = None if larger is None else max(0, round(larger - last) - unused)
+    test_labels = None if more_test is None else round(float(labels_missing(more_test, last, rows.n_pool)))
+    training_labels = None if larger is None else round(float(labels_missing(larger - last, last, rows.n_pool)))
     found = NextRows(
         learner=entry.learner or "",
         gain=gain,

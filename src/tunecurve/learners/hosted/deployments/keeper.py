@@ -161,13 +161,7 @@ class DeploymentKeeper:
 
     def _change(self, row: DeploymentRow, change: Callable[[DeploymentRow], DeploymentRow]) -> DeploymentRow:
         """Change a row on the disk, and the budget where its money changes."""
-        return self._booked(self.account.ledger.change_deployment(row.key, change))
-
-    def _booked(self, row: DeploymentRow) -> DeploymentRow:
-        """Return a row as it is on the disk, its money in the budget."""
-        if row.study == self.account.study:
-            self.account.budget.book_job(row.key, row.booked_usd)
-        return row
+        return self.account.book(self.account.ledger.change_deployment(row.key, change))
 
     # What its user decides
 

@@ -157,7 +157,7 @@ class DeploymentFlow(DeploymentKeeper):
             try:
                 claim = self.account.ledger.claim_deployment(self._row(model, at_most))
                 is_ours = claim.state != "taken"
-                row = self._booked(claim.held) if is_ours else claim.held
+                row = self.account.book(claim.held) if is_ours else claim.held
             finally:
                 self.account.budget.settle(reserved, 0.0)
             # Asked after the claim: whoever had it may have answered everything just before, and nobody can from now on.

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tunecurve.learners.hosted.prices import tokens_usd
+
 # "unknown": a state that is not known here; "lost": the provider knows no such job any more.
 JobState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "expired", "unknown", "lost"]
 ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
@@ -159,4 +161,4 @@ class JobRow:
 
     def usd_of(self, tokens: float) -> float | None:
         """Return the price of training on so many tokens, as quoted when the job was made; None: unknown."""
-        return None if self.training_usd is None else tokens * self.training_usd / 1e6
+        return tokens_usd(tokens, self.training_usd)

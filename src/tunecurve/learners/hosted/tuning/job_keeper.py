@@ -77,7 +77,7 @@ class JobKeeper:
         Pending where the provider does not know a new job yet.
         """
         if row.is_over and row.job is not None and (row.state == "succeeded" or not self._has_gone_on(row.job)):
-            return self._booked(row)
+            return self.account.book(row)
         provider_id = row.provider_id or ""
         try:
             with asking(f"cannot look at tuning job {provider_id}"):
@@ -220,13 +220,7 @@ class JobKeeper:
 
     def _change(self, row: JobRow, change: Callable[[JobRow], JobRow]) -> JobRow:
         """Change a row on the disk, and the budget where its money changes."""
-        return self._booked(self.account.ledger.change_job(row.key, change))
-
-    def _booked(self, row: JobRow) -> JobRow:
-        """Return a row as it is on the disk, its money in the budget; another study may have seen its end."""
-        if row.study == self.account.study:
-            self.account.budget.book_job(row.key, row.booked_usd)
-        return row
+        return self.account.book(self.account.ledger.change_job(row.key, change))
 
     # What its user decides
 
