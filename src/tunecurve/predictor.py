@@ -27,12 +27,12 @@ from tunecurve.results.model import Results
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.results.stored import load
 from tunecurve.spec.study import StudySpec
-from tunecurve.study.asked import check_arguments, check_prompts, check_text, checked_texts
-from tunecurve.study.asking import shortened
+from tunecurve.study.checked_inputs import check_arguments, check_prompts, check_text, checked_texts
 from tunecurve.study.integrity import verify_model
 from tunecurve.study.plan import SIMILAR, shape_in
 from tunecurve.study.similar import ChosenExamples, Retriever, build_similarity
 from tunecurve.study.trial_folder import TrialFolder
+from tunecurve.study.trial_prompts import shortened
 
 # Models of this process answer one caller at a time: parts of a model are replaced while it does, and it takes all threads as it is.
 _one_at_a_time = threading.RLock()

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from tunecurve import own_code
-from tunecurve.data.given import FILES, given_undone_on_error, is_given, write_given
+from tunecurve.data.in_memory import FILES, given_undone_on_error, is_given, write_given
 from tunecurve.errors import TunecurveError, UsageError
 from tunecurve.executors.base import RunSummary
 from tunecurve.executors.lock import lock_study

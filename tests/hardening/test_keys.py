@@ -12,8 +12,8 @@ from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import split_data
 from tunecurve.study.plan import list_trials, trial_config, trial_folder_name
+from tunecurve.study.planned_trainings import trained_together
 from tunecurve.study.reading import StudyRows
-from tunecurve.study.together import trained_together
 
 # Nothing in them changes an answer, a score or an interval of a trial that is there.
 DO_NOT_MATTER = (

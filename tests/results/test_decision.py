@@ -32,8 +32,8 @@ from tunecurve.results.records.advice import Diagnosis, Disagreement, LearnerFor
 from tunecurve.results.records.decision import StudyDecision
 from tunecurve.results.records.test_set import Basis, NextRows, TestSet
 from tunecurve.results.stored import load
+from tunecurve.results.test_set.entries import Questions, TestRows, difference_entry, leak_entry
 from tunecurve.results.test_set.next_rows import RowsInHand, weigh_rows
-from tunecurve.results.test_set.power import Questions, TestRows, difference_entry, leak_entry
 from tunecurve.run import run_study
 from tunecurve.spec.study import AdviceSpec
 from tunecurve.storage.files import read_checked_json, write_checked_json

@@ -10,8 +10,8 @@ from tests.fakes.records import learner_forecast, size_forecast
 from tunecurve.curve.answer import Gain
 from tunecurve.curve.power import PairedNoise
 from tunecurve.results.records.test_set import Basis, NextRows, TestDifference
+from tunecurve.results.test_set.entries import Questions, TestRows, difference_entry
 from tunecurve.results.test_set.next_rows import RowsInHand, weigh_rows
-from tunecurve.results.test_set.power import Questions, TestRows, difference_entry
 from tunecurve.spec.study import AdviceSpec
 
 N_TEST = 200

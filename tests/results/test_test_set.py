@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.results.model import Results
-from tunecurve.results.test_set.power import Questions, TestRows, about, leak_entry
+from tunecurve.results.test_set.entries import Questions, TestRows, about, leak_entry
 from tunecurve.run import run_study
 
 STUDY = {

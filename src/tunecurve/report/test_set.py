@@ -5,7 +5,7 @@ from __future__ import annotations
 from tunecurve.findings import blocked
 from tunecurve.report.tables import Table
 from tunecurve.results.records.test_set import TestSet, TestSetAnswer
-from tunecurve.results.test_set.power import about
+from tunecurve.results.test_set.entries import about
 
 
 def rows_lines(answer: TestSetAnswer) -> list[str]:

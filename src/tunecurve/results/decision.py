@@ -22,8 +22,8 @@ from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.decision import Action, ExpectedGain, NextStep, StudyDecision
 from tunecurve.results.records.test_set import NextRows
 from tunecurve.results.risk import greatest_risk
+from tunecurve.results.test_set.entries import about
 from tunecurve.results.test_set.next_rows import MOST_TIMES, rows_in_question
-from tunecurve.results.test_set.power import about
 
 # A size that is less than so many times the largest one tells hardly more than that one.
 LEAST_STEP = 1.25

@@ -7,11 +7,11 @@ from dataclasses import replace
 from tunecurve.errors import DamagedFile
 from tunecurve.learners.base import Learner
 from tunecurve.prompts import held_to_shape
-from tunecurve.study.asking import AskedPrompts, fixed_prompts, shortened
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.plan import PlannedTrial, Trial, shape_in
 from tunecurve.study.progress import Progress
 from tunecurve.study.similar import ChosenExamples, LabelledRow, Retriever
+from tunecurve.study.trial_prompts import AskedPrompts, fixed_prompts, shortened
 
 
 def asked_in_trial(planned: PlannedTrial, data: StudyData, learner: Learner, progress: Progress) -> AskedPrompts:

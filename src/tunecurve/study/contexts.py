@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Learner
 from tunecurve.spec.shots import SimilarShots
-from tunecurve.study.asking import SURE_SHARE, n_bytes, shortened
 from tunecurve.study.dataset import StudyData
+from tunecurve.study.trial_prompts import SURE_SHARE, n_bytes, shortened
 
 MOST_PLACES = 5
 

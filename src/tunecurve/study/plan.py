@@ -14,9 +14,9 @@ from tunecurve.formats.wrappers import SAFE_TO_CLEAN
 from tunecurve.learners.base import Learner, TrainingJob
 from tunecurve.prompts import Prompt
 from tunecurve.spec.study import CONSTRAINED, StudySpec, stable_hash
-from tunecurve.study.asking import fixed_prompts
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.trial_folder import TrialFolder
+from tunecurve.study.trial_prompts import fixed_prompts
 
 Strategy = Literal[
     "floor", "baseline", "zero-shot", "few-shot", "similar", "similar-by-label", "optimized", "fine-tune"

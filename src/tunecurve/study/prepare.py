@@ -26,6 +26,7 @@ from tunecurve.study.left_out import left_out
 from tunecurve.study.model_places import naming_place
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
+from tunecurve.study.planned_trainings import memory_findings, planned_trainings, trained_together
 from tunecurve.study.progress import Progress
 from tunecurve.study.settling import settled_study
 from tunecurve.study.splitting import split_rows_of
@@ -33,7 +34,6 @@ from tunecurve.study.study import Study, TimeChoice
 from tunecurve.study.study_file import STUDY_FILE, check_study_file
 from tunecurve.study.threads import threads_of_study
 from tunecurve.study.time_budget import asked_of, has_plan, with_choice, within_time, without_bought
-from tunecurve.study.together import memory_findings, planned_trainings, trained_together
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.unlabelled import give_unlabelled
 from tunecurve.study.unused_settings import unused_settings

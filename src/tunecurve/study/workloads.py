@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tunecurve.learners.base import Learner, Workload
-from tunecurve.learners.development import n_trained, work_factor
+from tunecurve.learners.development_settings import n_trained, work_factor
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.optimising.proposals import PROPOSAL_TOKENS, ROWS_SHOWN
 from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, proposer_in, training_key

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.conftest import simple_rows
 from tunecurve.errors import Interrupted, SpecError
 from tunecurve.learners.base import TrainingJob, Workload
-from tunecurve.learners.development import FEWEST_DEVELOPMENT_ROWS, work_factor
+from tunecurve.learners.development_settings import FEWEST_DEVELOPMENT_ROWS, work_factor
 from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.recipe import resolve_encoder_recipe
 from tunecurve.learners.encoder.tagger import TaggerLearner
-from tunecurve.learners.torch.development import LOOKS, PATIENCE, development_rows
 from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.torch.loop import Training
+from tunecurve.learners.torch.training_with_development import LOOKS, PATIENCE, development_rows
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.training_words import training_in_words
 from tunecurve.run import run_study

@@ -28,15 +28,15 @@ from tunecurve.learners.encoder.word_vectors import only_vectors_of
 from tunecurve.learners.encoder.words import set_signs_apart
 from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.backend_choice import Choice
-from tunecurve.learners.torch.development import (
+from tunecurve.learners.torch.device import Compute, enough_memory, freed_memory_kept
+from tunecurve.learners.torch.learner import TorchLearner
+from tunecurve.learners.torch.speed import matmul_flops_per_second
+from tunecurve.learners.torch.training_with_development import (
     TrainingRun,
     development_rows,
     train_with_development,
     why_no_development,
 )
-from tunecurve.learners.torch.device import Compute, enough_memory, freed_memory_kept
-from tunecurve.learners.torch.learner import TorchLearner
-from tunecurve.learners.torch.speed import matmul_flops_per_second
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import stable_hash
 from tunecurve.spec.training import EncoderSpec

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from tunecurve.learners.development import DevelopmentSettings
+from tunecurve.learners.development_settings import DevelopmentSettings
 from tunecurve.learners.epochs import epochs_for
 from tunecurve.learners.torch.recipe import TrainingRecipe
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tunecurve.learners.development import n_trained
+from tunecurve.learners.development_settings import n_trained
 from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.model import SegmentClassifier, precision

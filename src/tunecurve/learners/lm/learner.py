@@ -28,7 +28,7 @@ from tunecurve.learners.lm.decoding.packed import Constraint
 from tunecurve.learners.lm.perfect_answers import through_tokens
 from tunecurve.learners.lm.recipe import Recipe, resolve_recipe
 from tunecurve.learners.lm.target_loss import loss_stream
-from tunecurve.learners.lm.training.together import plan_trainings
+from tunecurve.learners.lm.training.planned_memory import plan_trainings
 from tunecurve.learners.lm.training.train import EncodedTraining, RunSettings, train_adapters
 from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.backend_choice import REFERENCE, Choice

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tunecurve.learners.development import DevelopmentSettings
+from tunecurve.learners.development_settings import DevelopmentSettings
 from tunecurve.learners.epochs import USUAL_STEPS, epochs_for
 from tunecurve.learners.torch.recipe import TrainingRecipe
 

@@ -14,7 +14,7 @@ from tunecurve.errors import DataError, UsageError
 from tunecurve.findings import Finding
 from tunecurve.results.records.test_set import Basis, TestDifference, TestSet, TestSetAnswer
 from tunecurve.results.test_set.basis import guessed_noise
-from tunecurve.results.test_set.power import LEVEL, Questions, TestRows, difference_entry
+from tunecurve.results.test_set.entries import LEVEL, Questions, TestRows, difference_entry
 
 # How alike the errors of two neighbouring sizes were in this project's studies (correlation over rows, middle 80 %):
 # `benchmarks/testset/paired_noise.py`.

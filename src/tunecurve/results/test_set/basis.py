@@ -15,7 +15,7 @@ from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
 from tunecurve.metrics.leak_names import LEAKS
 from tunecurve.results.records.test_set import Basis, LeakBound, TestDifference
-from tunecurve.results.test_set.power import Questions, TestRows, difference_entry, leak_entry
+from tunecurve.results.test_set.entries import Questions, TestRows, difference_entry, leak_entry
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 

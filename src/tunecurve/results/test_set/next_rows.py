@@ -15,7 +15,7 @@ from tunecurve.curve.answer import CurveAnswer, SizeForecast, Verdict
 from tunecurve.curve.decision import labels_missing
 from tunecurve.curve.plateau import NOTHING_SHOWN
 from tunecurve.results.records.test_set import Better, NextRows, TestDifference
-from tunecurve.results.test_set.power import Questions, about
+from tunecurve.results.test_set.entries import Questions, about
 from tunecurve.spec.study import AdviceSpec
 
 _UNCLEAR = ("cannot tell", NOTHING_SHOWN)

@@ -12,8 +12,8 @@ from tunecurve.results.model import Results
 from tunecurve.results.points import ScoredPoint
 from tunecurve.results.records.test_set import Basis, TestSet, TestSetAnswer
 from tunecurve.results.test_set.basis import KnownRows, borrowed_entries, known_rows, leaks_of
+from tunecurve.results.test_set.entries import Questions, TestRows, difference_entry, leak_entry, measured_entries
 from tunecurve.results.test_set.next_rows import RowsInHand, weigh_rows
-from tunecurve.results.test_set.power import Questions, TestRows, difference_entry, leak_entry, measured_entries
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.row_groups import groups_of

@@ -379,7 +379,7 @@ def test_auto_trains_one_by_one_without_a_gpu_and_says_why(tiny_model_folder, ro
 def test_auto_trains_together_where_it_may_and_one_by_one_where_that_fails(
     tiny_model_folder, rows_file, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("tunecurve.learners.lm.training.together._why_not_together", lambda *args: "")
+    monkeypatch.setattr("tunecurve.learners.lm.training.planned_memory._why_not_together", lambda *args: "")
     run = study_of(tiny_model_folder, rows_file, tmp_path / "run", train_together="auto")
     trained = [trial for trial in run.results.trials if trial.strategy == "fine-tune"]
     assert all("together with 1 other trainings" in trial.training.path for trial in trained)

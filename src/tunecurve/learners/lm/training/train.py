@@ -33,14 +33,14 @@ from tunecurve.learners.lm.training.memory_plan import StepShape, planned_parts
 from tunecurve.learners.lm.training.micro_batches import MicroBatches
 from tunecurve.learners.lm.training.one_pass import FewShapes
 from tunecurve.learners.torch.backend_choice import Choice, NotUsable
-from tunecurve.learners.torch.development import (
+from tunecurve.learners.torch.device import FOUR_BITS
+from tunecurve.learners.torch.loop import Training, train
+from tunecurve.learners.torch.training_with_development import (
     TrainingRun,
     development_rows,
     train_with_development,
     why_no_development,
 )
-from tunecurve.learners.torch.device import FOUR_BITS
-from tunecurve.learners.torch.loop import Training, train
 from tunecurve.learners.training import DevelopmentRecord
 from tunecurve.spec.study import stable_hash
 

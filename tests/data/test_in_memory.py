@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import simple_rows
 from tests.fakes.lookup_learner import LookupLearner
-from tunecurve.data.given import is_given, rows_of, write_given
+from tunecurve.data.in_memory import is_given, rows_of, write_given
 from tunecurve.errors import DataError, TunecurveError
 from tunecurve.run import run_study
 

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 import torch
 
 from tunecurve.learners.base import TrainingProgress
-from tunecurve.learners.development import FEWEST_DEVELOPMENT_ROWS, TRIED_SHARE
+from tunecurve.learners.development_settings import FEWEST_DEVELOPMENT_ROWS, TRIED_SHARE
 from tunecurve.learners.torch.checkpoint import Checkpoint
 from tunecurve.learners.torch.loop import Objective, Training, Watch, train
 from tunecurve.learners.torch.recipe import TrainingRecipe
