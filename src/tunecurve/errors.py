@@ -59,6 +59,12 @@ class TrialsFailedError(TunecurveError):
     exit_code = 6
 
 
+class CurvesRefused(TunecurveError):
+    """At least one curve of a file cannot be forecast; the others are."""
+
+    exit_code = 6
+
+
 class EnvironmentProblem(TunecurveError):
     """The machine lacks something: memory, disk space, a writable folder, an optional package."""
 
@@ -113,7 +119,7 @@ EXIT_CODES = {
     3: "the data cannot be read, or cannot carry the study",
     4: "the study file is wrong",
     5: "the model cannot be fetched, verified, loaded or used",
-    6: "some trials failed; the others are finished and kept",
+    6: "some trials failed, or some curves of a file were refused; the others are finished",
     7: "the machine lacks something: memory, disk, a writable folder, an optional package",
     8: "the run folder holds something this command cannot work with",
     9: "spending was not agreed to, or its cap was reached; what is paid for is kept",

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tunecurve.cli.forecast import forecast
-from tunecurve.errors import DataError, TunecurveError, UsageError
+from tunecurve.errors import CurvesRefused, DataError, TunecurveError, UsageError
 
 POINTS = "50:86.38,200:90.97,800:94.30"
 
@@ -716,3 +716,163 @@ def test_the_run_that_does_not_fit_the_others_is_named() -> None:
     odd = run("--points", f"{rising},800:40,800:79,800:80,800:78").output
     assert "Of the 4 runs at n=800, the one that scored 40 does not fit the others (78 to 80)" in odd
     assert "does not fit the others" not in run("--points", f"{rising},800:76,800:79,800:80,800:78").output
+
+
+MANY = "curve_id,n,score,replicate,n_test,kind,direction,target_n"
+SOUND = [
+    f"{name},{n},{score + plus},0,500,finetune,max,1600" for name, plus in (("a", 0), ("z", 7)) for n, score in CURVE
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["b,50,nan,0,500,finetune,max,400", "b,100,60,0,500,finetune,max,400"], "line 6: score is nan"),
+        (["b,50,failed,0,500,finetune,max,400"], "line 6: score 'failed' is not a number"),
+        (["b,0,50,0,500,finetune,max,400"], "line 6: n=0 in a finetune row"),
+        (["b,50,60,0,500,tuning,max,400"], "line 6: kind 'tuning'"),
+        (["b,50,60,0,500,finetune,up,400"], "line 6: direction 'up'"),
+        (["b,50,60,0,500,finetune,max,400", "b,100,62,0,500,finetune,min,400"], "line 7: direction 'min' after 'max'"),
+        (["b,50,60,0,0,finetune,max,400"], "line 6: n_test=0"),
+        (["b,50,60,0,500,finetune,max,-4"], "line 6: target_n=-4"),
+        (["b,50,60,m0,500,finetune,max,400"], "line 6: replicate 'm0'"),
+        (["b,50,60,0,500,finetune,max,400", "b,100,612,0,500,finetune,max,400"], "line 7: score 612 is outside"),
+        (["b,50,60,0,500,finetune,max,400", "b,100"], "line 7: score '' is not a number"),
+        (
+            ["b,50,nan,0,500,finetune,max,400", "b,50,nan,1,500,finetune,max,400"],
+            "(1 more of its lines cannot be read.)",
+        ),
+    ],
+)
+def test_one_curve_that_cannot_be_used_is_named_and_the_others_are_forecast(
+    tmp_path: Path, rows: list[str], said: str
+) -> None:
+    sound = run(write(tmp_path, "\n".join([MANY, *SOUND])), "--json").output.splitlines()
+    path = write(tmp_path, "\n".join([MANY, *SOUND[:4], *rows, *SOUND[4:]]))
+    result = run(path, "--json")
+    assert isinstance(result.exception, CurvesRefused)
+    assert result.exception.exit_code == 6
+    assert "1 of 3 curves are not forecast" in str(result.exception)
+    first, refused, last = result.stdout.splitlines()
+    assert [first, last] == sound
+    named = json.loads(refused)
+    assert set(named) == {*json.loads(first), "error"}
+    assert named["curve_id"] == "b"
+    assert said in named["error"]
+    assert named["refusal"] == named["error"]
+    assert (named["forecasts"], named["verdict"]) == ([], None)
+    shown = run(path)
+    assert f"tunecurve: {named['error']}\n" == shown.stderr
+    assert "b\n" not in shown.stdout
+
+
+def test_what_is_said_of_a_file_is_said_with_the_first_curve_that_is_forecast(tmp_path: Path) -> None:
+    rows = ["b,50,nan,0,500,finetune,max,400,x", *(f"{row},x" for row in SOUND)]
+    result = run(write(tmp_path, "\n".join([f"{MANY},source", *rows])), "--json", "--plot", str(tmp_path / "a.png"))
+    _, first, second = (json.loads(line) for line in result.stdout.splitlines())
+    assert "Not read: column 'source'." in first["notes"]
+    assert "Not read: column 'source'." not in second["notes"]
+    assert (tmp_path / "a.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        (["b,50,nan", "c,50,inf"], (), "line 2: score is nan"),
+        (["50,61", *(f"a,{n},{score}" for n, score in CURVE)], (), "line 2: score '' is not a number"),
+        (
+            [f"{name},{n},{score}" for name in "abc" for n, score in CURVE],
+            ("--range", "0,1"),
+            "line 2: score 61 is outside",
+        ),
+        ([f"{name},{n},{score}" for name in "abc" for n, score in CURVE], ("--target", "0"), None),
+        (
+            [f"{name},{n},{score}" for name in "abc" for n, score in CURVE],
+            ("--target", "120"),
+            "target 120 lies outside",
+        ),
+        (
+            [f"{name},{n},{score}" for name in "abc" for n, score in CURVE],
+            ("--at", "-1"),
+            "--at -1: expected a positive",
+        ),
+        (
+            [f"{name},{n},{score}" for name in "abc" for n, score in CURVE],
+            ("--delta", "0"),
+            "--delta 0: expected a positive",
+        ),
+    ],
+)
+def test_a_file_of_which_nothing_is_sure_or_an_option_that_fits_few_curves_is_refused(
+    tmp_path: Path, rows: list[str], options: tuple[str, ...], said: str | None
+) -> None:
+    result = run(write(tmp_path, "\n".join(["curve_id,n,score", *rows])), "--json", *options)
+    if said is None:
+        assert result.exit_code == 0
+        return
+    assert isinstance(result.exception, DataError | UsageError)
+    assert said in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_a_target_in_another_unit_than_one_curve_s_refuses_that_curve(tmp_path: Path) -> None:
+    rows = [*SOUND, *(f"f,{n},{score / 100},0,500,finetune,max,1600" for n, score in CURVE)]
+    result = run(write(tmp_path, "\n".join([MANY, *rows])), "--json", "--target", "85")
+    assert [json.loads(line).get("error") is None for line in result.stdout.splitlines()] == [True, True, False]
+    assert "target 85 lies outside the metric's range 0 to 1" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("scores", "way", "beyond"),
+    [
+        ((1060, 1100, 1150, 1190), "max", "above 100 in 4 of 4"),
+        ((70, 95, 140, 190), "max", "above 100 in 2 of 4"),
+        ((-310, -250, -190, -120), "max", "beyond 100 and -100 in 4 of 4"),
+        ((0.4, 0.1, -0.2, -0.4), "min", "below 0 in 2 of 4"),
+    ],
+)
+def test_scores_that_no_usual_range_holds_are_read_without_ends_and_it_is_said(
+    tmp_path: Path, scores: tuple[float, ...], way: str, beyond: str
+) -> None:
+    rows = [f"e,{n},{score},0,,finetune,{way},1600" for (n, _), score in zip(CURVE, scores, strict=True)]
+    result = run(write(tmp_path, "\n".join([MANY, *SOUND, *rows])), "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output.splitlines()[-1])
+    assert any(f"Scores {beyond} sizes: read as a score without a best value" in note for note in found["notes"])
+    sign = -1.0 if way == "min" else 1.0
+    assert sign * found["forecasts"][0]["median"] > sign * scores[-1]
+    told = run(str(tmp_path / "curves.csv"), "--range", ",", "--json").stdout.splitlines()[-1]
+    assert found["forecasts"] == json.loads(told)["forecasts"]
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        "50:61,100:660,200:72,400:77",  # a slip of the pen
+        "61:50,66:100,72:200,77:400",  # columns exchanged
+        "61.5:150,66:160,72:170,77:180",
+        "50:450,100:300,200:220,400:180",  # a loss whose direction nobody said
+    ],
+)
+def test_scores_above_100_that_may_be_mistakes_are_refused(points: str) -> None:
+    problem = run("--points", points).exception
+    assert isinstance(problem, DataError)
+    assert "outside the metric's range 0..100" in str(problem)
+
+
+def test_per_cents_beside_mostly_other_scores_are_doubted(tmp_path: Path) -> None:
+    def notes(count: int) -> list[str]:
+        rows = [f"e{k},{n},{10 * score},0,,finetune,max,1600" for k in range(count) for n, score in CURVE]
+        return json.loads(run(write(tmp_path, "\n".join([MANY, *SOUND, *rows])), "--json").output.splitlines()[0])[
+            "notes"
+        ]
+
+    doubt = "while most curves of the file score above 100"
+    assert [any(doubt in note for note in notes(count)) for count in (2, 3)] == [False, True]
+
+
+def test_a_size_that_is_asked_for_and_lies_within_the_data_is_said(tmp_path: Path) -> None:
+    rows = [f"{n},{score},{target}" for (n, score), target in zip(CURVE, ("", "", 400, 800), strict=True)]
+    found = answer(tmp_path, "n,score,target_n", rows)
+    assert "Asked for n=400, with n=400 measured: what one more run there would score, no look ahead." in found["notes"]
+    assert [entry["n"] for entry in found["forecasts"]] == [400.0, 800.0]

@@ -15,7 +15,8 @@ TUNED = "50,61\n100,66\n200,72\n"
 def notes_of(folder: Path, text: str) -> list[str]:
     path = folder / "curves.csv"
     path.write_text(text)
-    return read_table(str(path))[0].notes
+    first = read_table(str(path))[0]
+    return [*first.file_notes, *first.notes]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +57,8 @@ def test_named_curves_are_told_of_columns_once(tmp_path: Path) -> None:
     path = tmp_path / "curves.csv"
     path.write_text("curve_id,n,score,source\na,50,61,x\nb,50,66,y\n")
     first, second = read_table(str(path))
-    assert first.notes == ["Not read: column 'source'."]
-    assert second.notes == []
+    assert first.file_notes == ["Not read: column 'source'."]
+    assert [*first.notes, *second.file_notes, *second.notes] == []
 
 
 @pytest.mark.parametrize(

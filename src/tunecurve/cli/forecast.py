@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from tunecurve.cli.forecast_question import Question
     from tunecurve.curve.answer import Crossover, Plateau, SettlingStep, SizeInterval, Target
+    from tunecurve.curve.curve_table import CurveTable
     from tunecurve.curve.forecast import Forecast
 
 
@@ -53,41 +54,40 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Arguments are run folders: how often did the forecasts that these studies showed hold?",
 )
-@click.option("--plot", type=click.Path(), metavar="PNG", help="Draw the (first) curve with its forecast band.")
+@click.option("--plot", type=click.Path(), metavar="PNG", help="Draw the first curve that is forecast, with its band.")
 def forecast(curves: tuple[str, ...], as_json: bool, history: bool, plot: str | None, **options: Any) -> None:
     """Forecast learning curves: intervals at sizes not paid for, plateau, verdict, required size, money.
 
     CURVES is a CSV file with columns n and score, and optionally curve_id, replicate (m10 marks a mean of 10 runs), n_test,
-    kind (zeroshot, fewshot, floor, finetune), direction, and target_n (a size asked for by that curve alone). Without a file, give
-    --points:
+    kind (zeroshot, fewshot, floor, finetune), direction, and target_n (a size asked for by that curve alone). A curve that cannot be
+    used is named with its line, the others are forecast (exit code 6). Without a file, give --points:
 
     \b
     tunecurve forecast --points 50:86.38,200:90.97,800:94.30 --at 6400
     tunecurve forecast --history runs/*
     """
-    from tunecurve.curve.table import parse_points, read_table
+    from tunecurve.cli.forecast_curves import ask_all, refuse_what_does_not_fit
+    from tunecurve.curve.table import parse_points, read_curves
 
     if history:
         _show_history(curves, as_json=as_json)
         return
     points = options.pop("points")
     path = _one_file(curves, points)
-    tables = read_table(path) if path is not None else parse_points(points or "")
+    tables = read_curves(path) if path is not None else parse_points(points or "")
     question = _question(options)
     question.floor_share  # noqa: B018  (an unknown metric is complained about first)
-    for table in tables:
-        question.check_direction(table)
-    for table in tables if path is not None else []:  # all of them before the first answer is printed
-        table.check_range(*question.range_of(table), str(path))
-    for table in tables:
-        question.check(table)
-    for index, table in enumerate(tables):
-        answer = question.ask(table)
+    refuse_what_does_not_fit(tables, question, path)
+    for table, answer in ask_all(tables, question):
+        if answer is None:
+            _say_refused(table, as_json=as_json)
+            continue
         click.echo(_json_line(table.curve_id, answer) if as_json else _text(table.curve_id, answer, path is not None))
-        if plot and index == 0:
+        if plot:
             from tunecurve.curve.plot import plot_forecast
 
             plot_forecast(answer, plot)
+            plot = None  # of the first one alone
 
 
 def _question(options: dict[str, Any]) -> Question:
@@ -101,6 +101,11 @@ def _question(options: dict[str, Any]) -> Question:
     for name, price in given.items():
         if price is not None and not (math.isfinite(price) and (price >= 0 or name == "serving_price")):
             raise UsageError(f"--{name.replace('_', '-')} {price:g}: expected a price of 0 or more.")
+    for name, number in [("at", size) for size in options["at"]] + [("delta", options["delta"])]:
+        if number is not None and not (math.isfinite(number) and number > 0):
+            raise UsageError(f"--{name} {number:g}: expected a positive number.")
+    if options["target"] is not None and not math.isfinite(options["target"]):
+        raise UsageError(f"--target {options['target']}: expected a finite score.")
     prices = Prices(**{PRICES[name]: price for name, price in given.items()})
     if prices.miss_penalty is not None and options["target"] is None:
         raise UsageError(
@@ -136,6 +141,21 @@ def _show_history(folders: tuple[str, ...], *, as_json: bool) -> None:
     if not folders:
         raise UsageError("--history needs run folders, for example: tunecurve forecast --history runs/pii-quick")
     show_history(folders, as_json=as_json)
+
+
+def _say_refused(table: CurveTable, *, as_json: bool) -> None:
+    """Name a curve that cannot be used: by an object of its own, which holds `error`, else by a line on standard error."""
+    from tunecurve.cli.as_json import json_line
+    from tunecurve.cli.forecast_curves import problem_line
+    from tunecurve.cli.main import complain
+    from tunecurve.curve.answer import CurveAnswer
+
+    said = problem_line(table)
+    if as_json:
+        empty = CurveAnswer(refusal=said, points=[]).to_json()
+        click.echo(json_line({"curve_id": table.curve_id, "error": said, **empty}))
+    else:
+        complain(said)
 
 
 def _json_line(curve_id: str, answer: Forecast) -> str:

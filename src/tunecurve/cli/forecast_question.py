@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -119,7 +120,8 @@ class Question:
             )
         except TunecurveError as problem:
             raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None
-        answer.notes[:0] = [*self._reading_notes(table), *table.notes]
+        answer.notes[:0] = [*self._reading_notes(table), *table.file_notes, *table.notes]
+        answer.notes.extend(_sizes_within(answer, table))
         answer.notes.extend(self._unused_prices(answer))
         if answer.verdict is not None and NOT_CHECKED in answer.verdict.sentence:
             answer.notes.append("Test rows are told by --test-rows N, or by a column n_test.")
@@ -174,3 +176,12 @@ class Question:
                 f"Labels alone: {n - last:,.0f} more, to {n:,.0f}, which {what}, cost {(n - last) * self.prices.label:,.4g}."
             )
         return notes
+
+
+def _sizes_within(answer: Forecast, table: CurveTable) -> Iterator[str]:
+    """Say which sizes the file asks for are not larger than what was measured."""
+    last = answer.points[-1].n if answer.points else 0.0
+    within = sorted(size for size in table.asked_sizes if size <= last)
+    if within:
+        named = ", ".join(f"{size:g}" for size in within)
+        yield f"Asked for n={named}, with n={last:g} measured: what one more run there would score, no look ahead."

@@ -160,8 +160,13 @@ def _show_bug(error: Exception) -> int:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    click.echo(f"tunecurve: {visible(redact(message))}", err=True)
+    complain(message)
     return exit_code
+
+
+def complain(message: str) -> None:
+    """Say what is wrong in one line on standard error."""
+    click.echo(f"tunecurve: {visible(redact(message))}", err=True)
 
 
 def visible(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tunecurve.curve.points import CurvePoints
-from tunecurve.errors import DataError
+from tunecurve.errors import DataError, TunecurveError
 
 FLOOR, FEW_SHOT = "floor", "few-shot"
 
@@ -42,6 +42,12 @@ class CurveTable:
     direction: str | None = None
     notes: list[str] = field(default_factory=list)
     """What a reader must know of how the rows were read."""
+    file_notes: list[str] = field(default_factory=list)
+    """What a reader must know of the file, which is said with the first of its curves that can be used."""
+    problem: TunecurveError | None = None
+    """The first reason why the curve cannot be used."""
+    n_bad_rows: int = 0
+    """Rows that could not be read."""
     score_range: tuple[float, float] | None = None
     """The range that the other curves of the file tell, where this one's scores alone would tell another."""
 
@@ -52,19 +58,29 @@ class CurveTable:
         filled = np.where(np.isnan(rows), known.min(), rows) if known.size else None
         return CurvePoints(np.array(self.size), np.array(self.score), self.replicate, filled)
 
+    def refuse(self, problem: TunecurveError) -> None:
+        """Keep the first reason why the curve cannot be used."""
+        self.problem = self.problem or problem
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no score of it could be read."""
+        return not (self.size or self.untrained)
+
     @property
     def all_scores(self) -> list[float]:
         """Every score of the curve, trained or not."""
         return [*self.score, *(one.score for one in self.untrained)]
 
-    def check_range(self, low: float | None, high: float | None, path: str) -> None:
+    def check_range(self, low: float | None, high: float | None, path: str, *, among_others: bool = False) -> None:
         """Raise DataError with the line of the first score outside the metric's range."""
         tuned = zip(self.line, self.score, strict=True)
         for line, score in sorted([*tuned, *((one.line, one.score) for one in self.untrained)]):
             if (low is not None and score < low) or (high is not None and score > high):
                 shown = " to ".join("any" if end is None else f"{end:g}" for end in (low, high))
+                own_file = "mend it, or, with this curve in a file of its own, " if among_others else ""
                 raise DataError(
-                    f"{path} line {line}: score {score:g} is outside the metric's range {shown}; "
+                    f"{path} line {line}: score {score:g} is outside the metric's range {shown}; {own_file}"
                     "give the range it has with --range LO,HI, and --direction min for a loss."
                 )
 

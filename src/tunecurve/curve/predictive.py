@@ -37,6 +37,8 @@ DRAWS = 2000
 SEARCHED_DOUBLINGS = 10
 STEPS_PER_DOUBLING = 4
 MOST_STEPS_INSIDE = 60
+# Errors beyond are infinite for every purpose.
+LARGEST_LOG_ERROR = 300.0
 # One run of a language model scatters by this much at least, in per cent of the range, however near the best score it comes: the
 # least that was seen from 1,000 rows on. All of it up to the first distance from the best score, none from the second on.
 LEAST_SCATTER = 0.7
@@ -129,7 +131,7 @@ class Predictive:
         doublings = np.log2(size / self.last_size)
         if self.calibrated:
             log_error = self._recalibrated(log_error, doublings)
-        return self.curve.scale.score(np.exp(np.minimum(log_error, 300.0)))
+        return self.curve.scale.score(np.exp(np.minimum(log_error, LARGEST_LOG_ERROR)))
 
     def _recalibrated(self, log_error: Floats, doublings: Floats) -> Floats:
         """Each kind's draws after its own calibration; that of language models is the last, of all that may be one."""
@@ -182,7 +184,7 @@ class Predictive:
         if self.curve.scale.kind != "bounded" or self.curve.replicated or not may_be_one:
             return latent, np.zeros_like(latent)
         held = np.maximum(latent, np.log(CEILING_OFFSET))
-        distance = np.exp(held) - CEILING_OFFSET
+        distance = np.exp(np.minimum(held, LARGEST_LOG_ERROR)) - CEILING_OFFSET
         share = np.clip((NONE_FROM - distance) / (NONE_FROM - ALL_UP_TO), 0.0, 1.0)
         return held, LEAST_SCATTER * share / (distance + CEILING_OFFSET)
 

@@ -27,6 +27,13 @@ COUNTED = (
 )
 LOSS = "Less is better: read as a loss without an upper end, for which test rows say nothing."
 RATE_RANGE = " For a rate of errors in per cent give --range 0,100{or_fraction}."
+# What is said where scores are beyond what per cents, coefficients and losses can be.
+ENDLESS = (
+    "Scores {beyond} in {n} of {sizes} sizes: read as a score without a best value, whose forecasts stop at five times the spread of "
+    "the points beyond the best one; if that is wrong, mend them or give --range LO,HI."
+)
+# Fewer sizes beyond may be slips of the pen, as 943 for 94.3, and fewer than this share of them, too.
+FEWEST_BEYOND, SHARE_BEYOND = 2, 0.5
 # Fewer scores show nothing, and so many curves of other scores at most would look like counts by chance.
 FEWEST_COUNTS, CHANCE_OF_COUNTS = 3, 0.01
 # A score that was never rounded is exact to this share of its range.
@@ -52,9 +59,12 @@ def usual_range(
     -------
     (low, high), note
         Scores within 0 to 1 are fractions of 1, so that a curve gets one verdict in either unit; all others are in per cent.
-        Scores below 0 are coefficients, from -1 or -100 on.
+        Scores below 0 are coefficients, from -1 or -100 on. Where most sizes score what none of these can be, as rewards and Elo
+        ratings do, there are no ends.
     """
     values = np.asarray(scores, float)
+    if points is not None and (said := _without_ends(points, direction)):
+        return (None, None), said
     if direction == "min":
         return _falling_range(values, points)
     if values.size and bool((values < 0).any()) and bool((np.abs(values) <= 100).all()):
@@ -62,6 +72,27 @@ def usual_range(
         return (-end, end), COEFFICIENTS.format(end=end)
     are_fractions = values.size > 0 and _within(values, 1.0) and bool((values > 0).any())
     return ((0.0, 1.0), FRACTIONS) if are_fractions else ((0.0, 100.0), None)
+
+
+def _without_ends(points: CurvePoints, direction: str) -> str | None:
+    """Return what is said of a curve most of whose sizes score above 100 or below -100 or, where less is better, below 0; else None.
+
+    Not where scores grow by a larger factor than the sizes, or sizes are no whole numbers: the columns may be exchanged. Nor where
+    what should rise has fallen: it may be a loss.
+    """
+    size, score = np.asarray(points.train_size, float).ravel(), np.asarray(points.score, float).ravel()
+    if not (size.size and size.shape == score.shape and np.isfinite(score).all() and (size > 0).all()):
+        return None
+    beyond = score < 0 if direction == "min" else np.abs(score) > 100
+    sizes, n_beyond = np.unique(size).size, np.unique(size[beyond]).size
+    if n_beyond < max(FEWEST_BEYOND, SHARE_BEYOND * sizes):
+        return None
+    if direction == "max" and score[size == size.max()].mean() < score[size == size.min()].mean():
+        return None
+    if (score > 0).all() and (score.max() / score.min() > size.max() / size.min() or (size % 1.0).any()):
+        return None
+    limit = "below 0" if direction == "min" else "above 100" if (score[beyond] > 0).all() else "beyond 100 and -100"
+    return ENDLESS.format(beyond=limit, n=n_beyond, sizes=sizes)
 
 
 def _falling_range(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -41,14 +42,29 @@ NO_MEAN = re.compile(r"m(0+|-\d+|\d*\.\d+)", re.IGNORECASE)
 
 
 def read_table(path: str) -> list[CurveTable]:
-    """Read a curves file.
+    """Read a curves file as `read_curves` does, of which every curve must be of use.
+
+    Raises
+    ------
+    DataError
+        As there, and for the first value that cannot be right.
+    """
+    tables = read_curves(path)
+    problem = next((table.problem for table in tables if table.problem), None)
+    if problem:
+        raise problem
+    return tables
+
+
+def read_curves(path: str) -> list[CurveTable]:
+    """Read a curves file; a curve with a value that cannot be right holds the reason in `problem`.
 
     Parameters
     ----------
     path : str
         CSV, UTF-8 with or without a byte-order mark; columns ``n`` and ``score``, optionally ``curve_id``,
         ``replicate`` (a run's name; ``m10`` marks a mean of 10 runs, ``m`` or ``mean`` a mean of unknown runs), ``n_test``, ``kind``,
-        ``direction``, ``target_n``. Other columns are not read, and named in a note of the first curve.
+        ``direction``, ``target_n``. Other columns are not read, and named in `file_notes` of the first curve.
 
     Returns
     -------
@@ -58,7 +74,8 @@ def read_table(path: str) -> list[CurveTable]:
     Raises
     ------
     DataError
-        For a file that cannot be read, lacks a column, is empty or too long, or a value that cannot be right.
+        For a file that cannot be read, lacks a column, is empty or too long, whose columns seem shifted, or of which no curve is
+        of use.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as handle:
@@ -86,6 +103,7 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     columns = columns_of(header, path)
     unread = unread_columns(header, columns)
     tables: dict[str, CurveTable] = {}
+    cut: list[CurveTable] = []
     nameless = None
     for line, row in enumerate(reader, start=2):
         if not any(row):
@@ -102,20 +120,39 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
             nameless = nameless or line
         for column in unread:
             column.add(row)
-        _add_row(tables, cells, where, line)
+        curve_id = cells.get("curve_id") or NAMELESS
+        table = tables.setdefault(curve_id, CurveTable(curve_id))
+        try:
+            _add_row(table, cells, where, line)
+        except DataError as problem:
+            table.refuse(problem)
+            table.n_bad_rows += 1
+            cut += [table] if len(row) < len(header) else []
         if nameless and set(tables) != {NAMELESS}:
             raise DataError(
                 f"{path} line {nameless}: curve_id is empty, and others are not; name the curve in every row."
             )
     if not tables:
         raise DataError(f"{path}: no rows; expected one row a run, with n and score.")
+    _refuse_in_doubt(tables.values(), cut)
     _tell_tiny_per_cents(list(tables.values()))
     first, *_ = tables.values()
     is_repeated = _repeats(first)  # before copies are taken out
     for table in tables.values():
         say_what_was_read(table, is_named="curve_id" in columns)
-    first.notes[:0] = unread_notes(unread, columns, is_repeated=is_repeated)
+    first.file_notes += unread_notes(unread, columns, is_repeated=is_repeated)
     return list(tables.values())
+
+
+def _refuse_in_doubt(tables: Collection[CurveTable], cut: Sequence[CurveTable]) -> None:
+    """Raise the first problem where no curve is of use, or where a row that lacks cells is the only one of its curve.
+
+    Such a row's name may be another column's value, and its numbers may belong to a curve that would be forecast without them.
+    """
+    problems = [table.problem for table in tables if table.problem]
+    shifted = [table.problem for table in cut if table.problem and table.is_empty]
+    for problem in shifted or (problems if len(problems) == len(tables) else []):
+        raise problem
 
 
 def _repeats(table: CurveTable) -> bool:
@@ -137,9 +174,7 @@ def _tell_tiny_per_cents(tables: list[CurveTable]) -> None:
             table.score_range = (0.0, 100.0)
 
 
-def _add_row(tables: dict[str, CurveTable], cells: dict[str, str], where: str, line: int) -> None:
-    curve_id = cells.get("curve_id") or NAMELESS
-    table = tables.setdefault(curve_id, CurveTable(curve_id))
+def _add_row(table: CurveTable, cells: dict[str, str], where: str, line: int) -> None:
     written = cells.get("kind") or "finetune"
     kind = KINDS.get(re.sub(r"[-_ ]", "", written.casefold()))
     if kind is None:

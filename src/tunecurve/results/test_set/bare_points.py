@@ -67,7 +67,7 @@ def test_set_of_points(
                 "give --range LO,HI, or the run folder of a study."
             )
         n_known = rows.n_rows
-        notes += [*([said] if said else []), *table.notes]
+        notes += [*([said] if said else []), *table.file_notes, *table.notes]
         questions = Questions((high - low) / 100.0 if difference is None else difference)
         entries.append(_entry(table, rows, (low, high), questions))
     findings = [Finding("points-read-as", note, is_note=True) for note in dict.fromkeys(notes)]
