@@ -30,6 +30,8 @@ KINDS = {
 DIRECTIONS = {"max": "max", "higher": "max", "maximize": "max", "min": "min", "lower": "min", "minimize": "min"}
 # More runs than this in one file are not learning curves but a mistake (predictions, logs), and would fill the memory.
 MOST_ROWS = 1_000_000
+# Nobody counts more rows; beyond, ratios of sizes overflow.
+MOST_COUNTED = 1e15
 # Name of the curve where the file gives none.
 NAMELESS = "curve"
 # What is said of scores that could be fractions, in a file of per cents.
@@ -235,6 +237,8 @@ def _number(text: str, name: str, where: str, smallest: float = -math.inf) -> fl
         raise DataError(f"{where}: {name} is {text}; expected a finite number. Leave failed runs out.")
     if value < smallest:
         raise DataError(f"{where}: {name}={value:g}; expected at least {smallest:g}.")
+    if name != "score" and value > MOST_COUNTED:
+        raise DataError(f"{where}: {name}={value:g}; expected a number of rows, {MOST_COUNTED:g} at most.")
     return value
 
 
@@ -247,7 +251,7 @@ def parse_points(text: str) -> list[CurveTable]:
             pair = float(size), float(score)
         except ValueError:
             pair = (math.nan, math.nan)
-        if not colon or not all(math.isfinite(value) for value in pair) or pair[0] <= 0:
+        if not colon or not all(math.isfinite(value) for value in pair) or not 0 < pair[0] <= MOST_COUNTED:
             raise UsageError(f"--points: {part.strip()!r}; expected n:score with n > 0, for example 50:86.4,200:91.0.")
         table.size.append(pair[0])
         table.score.append(pair[1])
