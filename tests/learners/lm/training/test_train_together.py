@@ -20,7 +20,7 @@ from tunecurve.learners.lm.cached import CachedStep, cached_step, loss_of_one, l
 from tunecurve.learners.lm.chat_format import EncodedExample
 from tunecurve.learners.lm.recipe import Recipe, resolve_recipe
 from tunecurve.learners.lm.training import backends
-from tunecurve.learners.lm.training import together as together_plan
+from tunecurve.learners.lm.training import planned_memory as together_plan
 from tunecurve.learners.lm.training.cuda_graphs import CudaGraphs
 from tunecurve.learners.lm.training.multi_lora import StackedAdapters
 from tunecurve.learners.lm.training.one_pass import FewShapes, losses_in_one_pass, one_pass_step
