@@ -189,3 +189,44 @@ def test_a_probability_of_luck_is_never_said_to_be_nothing() -> None:
     (note,) = [note for note in forecast_curve(points).notes if note.startswith("The score got worse")]
     assert "probability of luck less than 0.0001" in note
     assert "or the run at n=800, may not belong" in note
+
+
+FLAT = [80.0, 80.1, 80.2, 80.3, 80.3]
+DOUBLING = [100.0, 200.0, 400.0, 800.0, 1600.0]
+
+
+@pytest.mark.parametrize(
+    ("last", "seeds", "n_test", "said"),
+    [
+        (
+            78.9,
+            1,
+            20_000,
+            "which the test rows do not explain (how far seeds differ is not measured): first run it again",
+        ),
+        (78.9, 2, 20_000, "which seeds and test rows do not explain: first look at its training."),
+        (78.9, 2, None, "which seeds do not explain (what the test rows do is not known): first look at its training."),
+        (80.2, 1, 20_000, None),
+    ],
+)
+def test_a_flat_curve_whose_last_size_fell_says_so_in_its_verdict(
+    last: float, seeds: int, n_test: int | None, said: str | None
+) -> None:
+    scores = [score + 0.02 * seed for score in [*FLAT[:-1], last] for seed in range(seeds)]
+    points = CurvePoints(np.repeat(DOUBLING, seeds), scores, [f"{k}" for k in range(seeds)] * 5, n_test)
+    verdict = forecast_curve(points, (0, 100)).verdict
+    assert verdict.word == "flat"
+    assert verdict.reason is None
+    fell = "More data gained nothing: n=1600 scored 1.4 worse than n=800"
+    assert (fell in verdict.sentence) == (said is not None)
+    assert said is None or said in verdict.sentence
+    assert (verdict.answer is not None) == (said is not None and seeds == 1)
+    if verdict.answer is not None:
+        assert (verdict.answer.kind, verdict.answer.n) == ("seeds", 1600.0)
+
+
+def test_a_fall_before_the_last_size_is_not_in_the_verdict() -> None:
+    answer = forecast_curve(CurvePoints(DOUBLING, [82.0, 79.0, 80.2, 80.3, 80.3], n_test=20_000), (0, 100))
+    assert answer.drops[0].real
+    assert "More data gained nothing" not in answer.verdict.sentence
+    assert answer.verdict.answer is None or answer.verdict.word == "cannot tell"

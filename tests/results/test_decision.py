@@ -145,6 +145,18 @@ def test_a_flat_curve_stops_unless_leaks_still_fall_or_the_target_is_far():
     assert decide_study(study("flat", **values, findings=[blind])).action == "stop", "nothing rests on a blind metric"
 
 
+def test_a_flat_curve_whose_lone_last_run_fell_asks_for_the_rerun_and_names_its_price():
+    points = CurvePoints([100, 200, 400, 800, 1600], [80, 84, 86, 86.2, 83.9], n_test=20_000)
+    answer = forecast_curve(points, (0, 100), prices=Prices(training_fixed=3.0))
+    assert answer.verdict.word == "flat"
+    own = replace(learner_forecast("flat", 0.1, forecasts=GAINS), verdict=answer.verdict)
+    decision = decide_study(study(forecast=own))
+    assert decision.action == "stop"
+    assert "its largest size fell. Next: three more seeds at the largest size." in decision.sentence
+    assert "n=1600 scored 2.3 worse than n=800" in decision.reason
+    assert (decision.next_step.kind, decision.next_step.cost) == ("seeds", 9.0)
+
+
 def test_prices_decide_where_the_verdict_is_clear_and_only_there():
     best = NextRound(1131.0, 331.0, 33.0, 81.0, 1.1, 5.0, None, 0.9)
     for word in ("rising", "flat"):

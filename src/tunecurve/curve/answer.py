@@ -146,7 +146,8 @@ class Verdict(Record):
     reason: str | None = None
     """What is in the way of a clear word; None where there is one."""
     answer: SettlingStep | None = None
-    """Step against that reason, the cheapest of several; where it would settle nothing, of all; None where no measurement answers it."""
+    """Step against that reason, the cheapest of several; where it would settle nothing, of all; None where no measurement answers it.
+    Of `flat` beside a lone last run that fell by more than its test rows explain, the rerun."""
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,22 @@ def _luck(curve: PreparedCurve, index: int, worse: float) -> float | None:
     return max(known, default=None)
 
 
+def drop_at_the_end(curve: PreparedCurve) -> Drop | None:
+    """Return the real drop onto the largest size, if there is one: a reader must not take its verdict for a plateau or a rise alone."""
+    return next((drop for drop in find_drops(curve) if drop.real and drop.to_n == curve.size[-1]), None)
+
+
+def end_words(drop: Drop, runs: int) -> str:
+    """Return what a verdict says of a real drop onto the largest size, of which there are so many runs, and of what to do first."""
+    left_out = {
+        ("seeds",): "seeds do not explain (what the test rows do is not known)",
+        ("test rows",): "the test rows do not explain (how far seeds differ is not measured)",
+    }
+    known = left_out.get(tuple(drop.counts), "seeds and test rows do not explain")
+    rerun = "run it again with other seeds, and look at its training" if runs == 1 else "look at its training"
+    return f"n={drop.to_n:g} scored {drop.drop:.3g} worse than n={drop.from_n:g}, which {known}: first {rerun}."
+
+
 def drop_note(drop: Drop) -> str:
     """One sentence for the reader about a real drop."""
     missing = "" if len(drop.counts) == 2 else f", counting only {' and '.join(drop.counts)}"

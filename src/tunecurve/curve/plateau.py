@@ -8,6 +8,7 @@ is found by asking the drawn curves: imagine the new measurement, update, and co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from tunecurve.curve.answer import Plateau, SettlingStep, Verdict, Word
 from tunecurve.curve.collapse import RERUNS, may_have_collapsed
 from tunecurve.curve.decision import Prices, labels_missing
+from tunecurve.curve.drops import drop_at_the_end, end_words
 from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
 from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, size_interval
@@ -123,9 +125,10 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
     numbers = f"doubling the {last:g} examples would gain {shown} (80 % interval {from_} to {to})"
     if rising >= SURE:
         sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {rising:.2f}."
-        return Verdict("rising", sentence, rising, expected, [])
+        return _beside_a_drop(predictive, Verdict("rising", sentence, rising, expected, []), gain >= delta, prices)
     if rising <= 1.0 - SURE and not may_have_collapsed(predictive.curve):
-        return _no_gain(predictive, delta, rising, expected, numbers)
+        verdict = _no_gain(predictive, delta, rising, expected, numbers)
+        return _beside_a_drop(predictive, verdict, gain >= delta, prices)
     settle = settling_steps(predictive, gain >= delta, prices or Prices())
     reason = _reason(predictive, delta, settle, settled=settled)
     words, step_kind = _words(predictive, reason, settle)
@@ -158,6 +161,22 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
     if shows == 0.0 and predictive.curve.scale.kind == "bounded":
         sentence += NOT_CHECKED
     return Verdict("flat", sentence, rising, expected, [])
+
+
+def _beside_a_drop(predictive: Predictive, verdict: Verdict, rises: np.ndarray, prices: Prices | None) -> Verdict:
+    """Return a verdict that names a real drop onto the largest size; of a lone run that is flat, with the rerun as answer."""
+    curve = predictive.curve
+    drop, runs = drop_at_the_end(curve), int(curve.replicates[-1])
+    if drop is None:
+        return verdict
+    start = "Yet " if verdict.word == "rising" else "More data gained nothing: "
+    rerun = [
+        step
+        for step in (settling_steps(predictive, rises, prices or Prices()) if verdict.word == "flat" else [])
+        if step.kind == "seeds" and runs == 1
+    ]
+    sentence = f"{verdict.sentence} {start}{end_words(drop, runs)}"
+    return replace(verdict, sentence=sentence, answer=rerun[0] if rerun else None)
 
 
 def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep], *, settled: bool) -> str:

@@ -266,7 +266,9 @@ class _OneLearner:
         if self.forecast.target is not None:
             sentence = "Change the model or the recipe: the curve is flat below the target."
             return _Choice("change", sentence, f"{reason} {self._target_words()}", OTHER_MODEL)
-        return _Choice("stop", "Stop labelling more rows of this kind: the curve is flat.", reason)
+        step = None if verdict.answer is None else self._settling_step(verdict.answer)
+        fell = "" if step is None else f", and its largest size fell. Next: {step.what}"
+        return _Choice("stop", f"Stop labelling more rows of this kind: the curve is flat{fell}.", reason, step)
 
     def _more_rows(self, n: float, reason: str, *, is_of_second: bool = False, cost: float | None = None) -> _Choice:
         to_label, in_hand = self._to_label(n), max(round(n), self.results.data.n_pool)
