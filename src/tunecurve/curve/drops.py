@@ -74,11 +74,11 @@ def drop_at_the_end(curve: PreparedCurve) -> Drop | None:
 
 def end_words(drop: Drop, runs: int) -> str:
     """Return what a verdict says of a real drop onto the largest size, of which there are so many runs, and of what to do first."""
-    left_out = {
-        ("seeds",): "seeds do not explain (what the test rows do is not known)",
-        ("test rows",): "the test rows do not explain (how far seeds differ is not measured)",
-    }
-    known = left_out.get(tuple(drop.counts), "seeds and test rows do not explain")
+    known = "seeds and test rows do not explain"
+    if drop.counts == ["seeds"]:
+        known = "seeds do not explain (what the test rows do is not known)"
+    elif drop.counts == ["test rows"]:
+        known = "the test rows do not explain (how far seeds differ is not measured)"
     rerun = "run it again with other seeds, and look at its training" if runs == 1 else "look at its training"
     return f"n={drop.to_n:g} scored {drop.drop:.3g} worse than n={drop.from_n:g}, which {known}: first {rerun}."
 
