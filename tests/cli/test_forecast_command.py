@@ -543,7 +543,9 @@ def test_test_rows_that_a_loss_cannot_use_are_named() -> None:
     typed = ["--points", "50:12,200:8,800:5", "--direction", "min", "--json"]
     notes = json.loads(run(*typed, "--test-rows", "200").output)["notes"]
     assert any("The 200 test rows are not used" in note for note in notes)
-    assert any("For a rate of errors in per cent give --range 0,100" in note for note in notes)
+    assert any(note.startswith("Doubtful: ") and "give --range 0,100 (per cent)" in note for note in notes)
+    untold = json.loads(run(*typed).output)["notes"]
+    assert any("For a rate of errors in per cent give --range 0,100" in note for note in untold)
     assert not any("not used" in note for note in json.loads(run(*typed).output)["notes"])
     unbounded = json.loads(run(*typed, "--test-rows", "200", "--range", "0,").output)["notes"]
     assert any("The 200 test rows are not used" in note for note in unbounded)
@@ -877,3 +879,34 @@ def test_a_size_that_is_asked_for_and_lies_within_the_data_is_said(tmp_path: Pat
     found = answer(tmp_path, "n,score,target_n", rows)
     assert "Asked for n=400, with n=400 measured: what one more run there would score, no look ahead." in found["notes"]
     assert [entry["n"] for entry in found["forecasts"]] == [400.0, 800.0]
+
+
+@pytest.mark.parametrize(
+    ("scores", "n_test", "ways"),
+    [
+        ((12, 8, 5), 200, ["0,100", "0,200"]),
+        ((12, 8, 5), 100, ["0,100"]),
+        ((150, 90, 60), 200, ["0,200"]),
+        ((12.4, 8, 5.6), 500, ["0,100"]),
+        ((0.12, 0.08, 0.05), 200, ["0,1"]),
+        ((12.3, 8.1, 5.2), 200, []),
+        ((4.21, 3.87, 3.52), 200, []),
+    ],
+)
+def test_round_errors_are_doubted_before_any_number_and_the_ways_out_work(
+    tmp_path: Path, scores: tuple[float, ...], n_test: int, ways: list[str]
+) -> None:
+    rows = [f"{n},{score},{n_test},min" for (n, _), score in zip(CURVE, scores, strict=False)]
+    path = write(tmp_path, "\n".join(["n,score,n_test,direction", *rows]))
+    shown = run(path).output.splitlines()
+    assert ("Doubtful" in shown[1]) == bool(ways)
+    assert [f"--range {way} (" in shown[1] or f"or {way} (" in shown[1] for way in ways] == [True] * len(ways)
+    assert sum("Doubtful" in line for line in shown) == bool(ways)
+    loss = json.loads(run(path, "--json").output)["forecasts"][0]["intervals"]["0.80"]
+    for way in ways:
+        result = run(path, "--range", way, "--json")
+        assert result.exit_code == 0
+        told = json.loads(result.output)
+        assert not any("Doubtful" in note or "not used" in note for note in told["notes"])
+        low, high = told["forecasts"][0]["intervals"]["0.80"]
+        assert high - low > 1.5 * (loss[1] - loss[0])

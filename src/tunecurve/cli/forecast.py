@@ -166,7 +166,10 @@ def _json_line(curve_id: str, answer: Forecast) -> str:
 
 def _text(curve_id: str, answer: Forecast, named: bool) -> str:
     """Return what a person reads: one short paragraph a curve."""
+    from tunecurve.curve.ranges import DOUBTFUL
+
     lines = [f"{curve_id}"] if named else []
+    lines += [f"  {note}" for note in answer.notes if note.startswith(DOUBTFUL)]  # before what it makes doubtful
     if answer.refusal:
         lines.append(f"  {answer.refusal}")
     for entry in answer.forecasts:
@@ -185,7 +188,7 @@ def _text(curve_id: str, answer: Forecast, named: bool) -> str:
             f"measured {test.actual:.4g}."
         )
     lines += [f"  {part.sentence}" for part in (answer.decision, answer.first_study) if part]
-    lines += [f"  Note: {note}" for note in answer.notes]
+    lines += [f"  Note: {note}" for note in answer.notes if not note.startswith(DOUBTFUL)]
     return "\n".join(lines)
 
 

@@ -26,6 +26,15 @@ COUNTED = (
     "--range 0,."
 )
 LOSS = "Less is better: read as a loss without an upper end, for which test rows say nothing."
+# What is said first where the scores may as well be errors on the test rows: read as a loss their intervals are far too narrow.
+DOUBTFUL = "Doubtful: "
+MAY_BE_A_RATE = (
+    DOUBTFUL
+    + "less is better, and such round scores may be a loss (so they are read, and the luck of the test rows is left out) or errors "
+    "on the {rows:g} test rows. If they are errors, intervals are wider: give --range {ends}. It counts for every curve of a file."
+)
+# So few decimals does a score have that may be a rounded share of errors, in per cent and in fractions of 1.
+ROUND_DECIMALS = {100.0: 1, 1.0: 2}
 RATE_RANGE = " For a rate of errors in per cent give --range 0,100{or_fraction}."
 # What is said where scores are beyond what per cents, coefficients and losses can be.
 ENDLESS = (
@@ -107,8 +116,33 @@ def _falling_range(
     if (values == 0).any() and _within(values, 100.0):
         end = 1.0 if 0.0 < float(values.max()) <= 1.0 else 100.0
         return (0.0, end), RATES.format(end=end)
+    ends = [] if points is None else _ends_of_errors(values, points)
+    if points is not None and ends:
+        return (0.0, None), MAY_BE_A_RATE.format(rows=np.min(np.asarray(points.n_test, float)), ends=" or ".join(ends))
     or_fraction = ", in fractions of 1 --range 0,1" if _within(values, 1.0) else ""
     return (0.0, None), LOSS + (RATE_RANGE.format(or_fraction=or_fraction) if _within(values, 100.0) else "")
+
+
+def _ends_of_errors(values: np.ndarray, points: CurvePoints) -> list[str]:
+    """Return the ranges that a rate of errors may have of which scores, with few decimals, are counts of the test rows all the same."""
+    if points.n_test is None or not values.size:
+        return []
+    rows = np.unique(np.asarray(points.n_test, float))
+    if not (np.isfinite(rows).all() and (rows >= 1).all()):
+        return []
+    most = max(_decimals(float(value)) for value in values)
+    found = []
+    for end, name in ((100.0, "0,100 (per cent)"), (1.0, "0,1 (fractions of 1)")):
+        is_round = most <= ROUND_DECIMALS[end] and _within(values, end)
+        if is_round and all(_are_near_counts(values, end / count, 10.0**-most) for count in rows):
+            found.append(name)
+    is_count = most == 0 and rows.size == 1 and rows[0] != 100.0 and _within(values, rows[0])
+    return found + ([f"0,{rows[0]:g} (wrong rows)"] if is_count else [])
+
+
+def _are_near_counts(values: np.ndarray, step: float, unit: float) -> bool:
+    """Whether scores written in such units are multiples of a step, rounded."""
+    return bool((np.abs(values - np.round(values / step) * step) <= 0.5 * unit * (1.0 + 1e-6)).all())
 
 
 def _within(values: np.ndarray, end: float) -> bool:
