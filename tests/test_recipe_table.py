@@ -11,13 +11,16 @@ import pytest
 import torch
 
 from tests.support.class_rows import class_rows
+from tunecurve.formats.spans import LabelledSpan
 from tunecurve.learners.encoder import tagger
+from tunecurve.learners.encoder.tagger import TaggerLearner
 from tunecurve.results.stored import load
 from tunecurve.run import run_study
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "curves"))
 
 import label_weights
+import other_values
 import recipes
 from sets import CurveSet
 
@@ -79,3 +82,30 @@ def test_losses_of_words_weigh_labels_or_hard_words_and_are_put_back():
             assert float(tagger.loss_of_tags(shares.log(), gold, weights)) == pytest.approx(loss)
     assert float(tagger.loss_of_tags(shares.log(), gold, weights)) == pytest.approx(expected["1"])
     assert weights.tolist() == [0.5, 2.0, 1.0]
+
+
+def test_other_values_stand_where_they_are_said_to_and_labels_keep_their_own():
+    source = "Ann lives in Rome, Bo in Oslo."
+    places = [("Ann", "NAME"), ("Rome", "CITY"), ("Bo", "NAME"), ("Oslo", "CITY")]
+    spans = [LabelledSpan(source.index(value), source.index(value) + len(value), label) for value, label in places]
+    versions = other_values.versions_of([(source, spans), ("none", [])])
+    assert versions[0] == [(source, spans), ("none", [])]
+    assert len(versions) == other_values.N_VERSIONS
+    seen = set()
+    for (text, placed), untouched in versions:
+        assert untouched == ("none", [])
+        values = [text[span.start : span.end] for span in placed]
+        assert text == "{} lives in {}, {} in {}.".format(*values)
+        assert [span.label for span in placed] == [label for _, label in places]
+        assert {values[0], values[2]} <= {"Ann", "Bo"}
+        assert {values[1], values[3]} <= {"Rome", "Oslo"}
+        seen.add(text)
+    assert len(seen) > 4
+
+
+def test_ways_to_train_with_other_values_are_put_back():
+    own = TaggerLearner.training_task
+    for way, task in (("1", own), ("values", other_values.training_task)):
+        with other_values.values_called(way):
+            assert TaggerLearner.training_task is task
+    assert TaggerLearner.training_task is own

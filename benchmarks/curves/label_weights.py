@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -101,23 +101,23 @@ def differences(before: Results, now: Results, size: int) -> list[str]:
     ]
 
 
-def table(sets: Sequence[CurveSet], sizes: Sequence[int], out: Path) -> Iterator[str]:
-    """Yield the lines of a Markdown table: the scores of the loss as it is, and what the others add to them."""
-    yield "| set | rows | loss | BLEU | leak, points | label accuracy, points | public text masked, points |"
+def table(sets: Sequence[CurveSet], sizes: Sequence[int], out: Path, ways: Sequence[str] = LOSSES) -> Iterator[str]:
+    """Yield the lines of a Markdown table: the scores of the first way to train, and what the others add to them."""
+    yield "| set | rows | way | BLEU | leak, points | label accuracy, points | public text masked, points |"
     yield "|" + "---|" * 7
     for one in sets:
         found = {}
-        for loss in LOSSES:
+        for loss in ways:
             with suppress(TunecurveError, OSError):
                 found[loss] = load(out / f"{one.name}--{loss}")
-        if (before := found.get(LOSSES[0])) is None:
+        if (before := found.get(ways[0])) is None:
             continue
         for size in sizes:
             points = [p for p in before.points if p.strategy == "fine-tune" and p.train_size == size]
             for point in points:
                 scores = [point.scores[name].estimate for name in (before.primary_metric, *METRICS)]
                 yield f"| {one.name} | {size} | as it is | {' | '.join(f'{score:.1f}' for score in scores)} |"
-                for loss in LOSSES[1:]:
+                for loss in ways[1:]:
                     cells = differences(before, found[loss], size) if loss in found else []
                     if any(cells):
                         yield f"| | | {loss} | {' | '.join(cells)} |"
@@ -130,18 +130,28 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what is missing, and print the table."""
-    options = parse_options(arguments)
+def measure_and_print(
+    options: argparse.Namespace,
+    wanted: Sequence[str],
+    ways: Sequence[str],
+    called: Callable[[str], AbstractContextManager[None]],
+) -> None:
+    """Measure what is missing of the wanted ways to train, and print the table of all ways."""
     known = {one.name: one for one in read_sets(TABLE)}
     sets = [replace(known[name], largest=max(options.sizes)) for name in options.sets.split(",")]
     for one in [] if options.table_only else sets:
-        for loss in options.losses.split(","):
-            values = study_with(one, loss, options)
-            with loss_called(loss):
+        for way in wanted:
+            values = study_with(one, way, options)
+            with called(way):
                 done = run_study(values, out=options.out / str(values["name"]), device="cpu", threads=options.threads)
             print(f"{values['name']}: {len(done.outcome.failures)} failed", file=sys.stderr, flush=True)
-    print("\n".join(table(sets, options.sizes, options.out)))
+    print("\n".join(table(sets, options.sizes, options.out, ways)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what is missing, and print the table."""
+    options = parse_options(arguments)
+    measure_and_print(options, options.losses.split(","), LOSSES, loss_called)
     return 0
 
 
