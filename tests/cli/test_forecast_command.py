@@ -910,3 +910,14 @@ def test_round_errors_are_doubted_before_any_number_and_the_ways_out_work(
         assert not any("Doubtful" in note or "not used" in note for note in told["notes"])
         low, high = told["forecasts"][0]["intervals"]["0.80"]
         assert high - low > 1.5 * (loss[1] - loss[0])
+
+
+def test_how_often_a_step_settles_is_said_where_it_was_judged() -> None:
+    counted, judged = (json.loads(run("--points", POINTS, "--json", *more).output) for more in ((), ("--chances",)))
+    assert counted["forecasts"] == judged["forecasts"]
+    assert [step["chance"] for step in counted["verdict"]["settle"]] != [
+        s["chance"] for s in judged["verdict"]["settle"]
+    ]
+    shown = run("--points", POINTS, "--chances").output
+    chance = judged["verdict"]["answer"]["chance"]
+    assert f"(a plain word after {100 * chance:.0f} of 100 expected outcomes)" in shown

@@ -34,6 +34,7 @@ class Question:
     delta: float | None
     learner: str | None
     metric: str | None
+    chances: bool
     prices: Prices
     ends: tuple[float | None, float | None] | None
 
@@ -117,6 +118,7 @@ class Question:
                 kind=self.learner,
                 floor=table.floor,
                 floor_share=self.floor_share,
+                judged_steps=self.chances,
             )
         except TunecurveError as problem:
             raise type(problem)(f"curve {table.curve_id!r}: {problem}") from None

@@ -73,6 +73,7 @@ def forecast_curve(
     settled: bool = True,
     floor: float | None = None,
     floor_share: float = SHARE_OF_THE_FLOOR,
+    judged_steps: bool = False,
 ) -> Forecast:
     """Forecast a learning curve from its measured points.
 
@@ -109,6 +110,9 @@ def forecast_curve(
         the best prompt that is above it.
     floor_share : float
         That share; the atlas knows it by metric (`tunecurve.atlas.starts`).
+    judged_steps : bool
+        Whether the steps that may settle a `cannot tell` are weighed by judging the curves that their outcomes would leave, which
+        takes some five fits a step; by default they are counted roughly, which ranks them.
 
     Returns
     -------
@@ -169,7 +173,7 @@ def forecast_curve(
         forecasts=forecasts_at(predictive, asked),
         target=None if target is None else reach_target(predictive, float(target), asked),
         plateau=find_plateau(predictive, delta),
-        verdict=judge(predictive, delta, prices, settled=settled),
+        verdict=judge(predictive, delta, prices, settled=settled, judged_steps=judged_steps),
         crossover=crossover(predictive, rivals or {}),
         backtest=back_test(points, score_range, direction, kind) if backtest else None,
         decision=decide(predictive, prices, target),

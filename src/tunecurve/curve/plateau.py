@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from tunecurve.curve.answer import Plateau, SettlingStep, Verdict, Word
 from tunecurve.curve.collapse import RERUNS, may_have_collapsed
 from tunecurve.curve.decision import Prices, labels_missing
 from tunecurve.curve.drops import drop_at_the_end, end_words
-from tunecurve.curve.points import Floats
+from tunecurve.curve.imagined import TEST_SET_TIMES, Imagined, StepKind, chance_of_a_word
+from tunecurve.curve.points import Floats, PreparedCurve
 from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
 from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, size_interval
 from tunecurve.curve.units import in_digits
@@ -31,8 +31,6 @@ PLATEAU_DOUBLINGS = 3
 IMAGINED_OUTCOMES = 40
 # A step that settles the word less often is no answer to what is in the way.
 WORTH_A_TRY = 0.1
-# How much larger the test set is that is imagined.
-TEST_SET_TIMES = 4.0
 # What is said where a gain is unlikely, but the test set could not have shown it.
 NOTHING_SHOWN: Word = "no gain that this test set can show"
 # What is said beside it where seeds are in the way, and with `flat` where the test rows are not known.
@@ -104,7 +102,14 @@ def find_plateau(predictive: Predictive, delta: float) -> Plateau:
     return Plateau(crossing.median, crossing.low, crossing.high, sure_size, begun >= SURE, begun, delta)
 
 
-def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *, settled: bool = True) -> Verdict:
+def judge(
+    predictive: Predictive,
+    delta: float,
+    prices: Prices | None = None,
+    *,
+    settled: bool = True,
+    judged_steps: bool = False,
+) -> Verdict:
     """Say whether the next doubling of the data gains at least `delta`, and if not, what would settle it at what cost.
 
     Parameters
@@ -115,6 +120,8 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
     prices : Prices, optional
     settled : bool
         Whether the training behind the largest size had settled.
+    judged_steps : bool
+        Whether the outcomes of each step are judged by the whole engine (some 20 ms a step), not counted roughly.
     """
     last = predictive.last_size
     gain = doubling_gains(predictive)[1][:, predictive.search_last]
@@ -126,12 +133,12 @@ def judge(predictive: Predictive, delta: float, prices: Prices | None = None, *,
     if rising >= SURE:
         sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {rising:.2f}."
         return _beside_a_drop(predictive, Verdict("rising", sentence, rising, expected, []), gain >= delta, prices)
-    if rising <= 1.0 - SURE and not may_have_collapsed(predictive.curve):
+    if _is_plain(predictive.curve, rising):
         verdict = _no_gain(predictive, delta, rising, expected, numbers)
         return _beside_a_drop(predictive, verdict, gain >= delta, prices)
-    settle = settling_steps(predictive, gain >= delta, prices or Prices())
+    settle = settling_steps(predictive, gain >= delta, prices or Prices(), delta if judged_steps else None)
     reason = _reason(predictive, delta, settle, settled=settled)
-    words, step_kind = _words(predictive, reason, settle)
+    words, step_kind = _words(predictive, reason, settle, judged=judged_steps)
     sides = "on both sides of" if rising > 1.0 - SURE else "less than"
     by_luck = " (so much two scores differ by the luck of the test rows)" if delta == resolution(predictive) else ""
     sentence = (
@@ -208,7 +215,7 @@ def _seeds_hide(predictive: Predictive, delta: float) -> bool:
     return curve.paired.seeds_hide(float(curve.size[-2]), float(curve.size[-1]), wanted, round(curve.test_rows))
 
 
-def _words(predictive: Predictive, reason: str, steps: Sequence[SettlingStep]) -> tuple[str, str]:
+def _words(predictive: Predictive, reason: str, steps: Sequence[SettlingStep], *, judged: bool) -> tuple[str, str]:
     """Return a reason in words, and the kind of step that answers it."""
     words, kind = REASONS[reason]
     size = predictive.curve.size
@@ -218,7 +225,13 @@ def _words(predictive: Predictive, reason: str, steps: Sequence[SettlingStep]) -
         few, close = f"{len(size)} sizes are too few", f"sizes from {size[0]:g} to {size[-1]:g} are too close"
         words = close if size[-1] < ENOUGH_SPAN * size[0] else few
     elif reason in HARDLY and not _may_settle(steps, kind):
-        words += f"; {HARDLY[reason]} would hardly settle it"
+        best = max(step.chance for step in steps if step.kind == kind)
+        rarely = "in none" if best == 0.0 else f"in {100 * best:.0f} of 100"
+        words += (
+            f"; {HARDLY[reason]} would settle it {rarely} of the outcomes that are expected"
+            if judged
+            else f"; by a rough count {HARDLY[reason]} would hardly settle it"
+        )
     return words, kind
 
 
@@ -237,17 +250,20 @@ def _cheapest(steps: Sequence[SettlingStep], kind: str) -> SettlingStep:
     return min(next(filter(None, hopeful), own), key=lambda step: (step.cost or 0.0, step.more_labels, step.more_runs))
 
 
-def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) -> list[SettlingStep]:
+def settling_steps(
+    predictive: Predictive, rises: np.ndarray, prices: Prices, judged_by: float | None = None
+) -> list[SettlingStep]:
     """Measurements that could settle the word, the most promising first.
 
     Each is imagined as one more observation of the curve at a size: its outcome is drawn from the forecast, the drawn
     curves are reweighted, and the share of outcomes that end with a plain word is counted (a pre-posterior analysis).
+    With `judged_by`, the gain that matters, this very engine judges the curves that some outcomes leave, instead.
     The cost is that of labels and training runs, as far as they have a price; None when nothing has one.
     """
     last = predictive.last_size
     run = float(predictive.run_variance(np.array([last]))[0])
     own = predictive.curve.own_test_variance
-    options: list[tuple[Literal["seeds", "size", "test set"], str, float, float, float, int]] = [
+    options: list[tuple[StepKind, str, float, float, float, int]] = [
         ("seeds", "three more seeds at the largest size", last, run / RERUNS, 0.0, RERUNS),
         ("size", f"one more size: {2 * last:g} examples", 2.0 * last, run, last, 1),
         ("size", f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * last, 1),
@@ -258,11 +274,31 @@ def settling_steps(predictive: Predictive, rises: np.ndarray, prices: Prices) ->
         options.append(("test set", "a test set four times as large", last, noise, more, 0))
     steps = []
     for kind, what, size, variance, more_rows, runs in options:
-        chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
+        if judged_by is None:
+            chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
+        else:
+            chance = _judged_chance(predictive, Imagined(kind, size), judged_by)
         more_labels = float(labels_missing(more_rows, last, prices.labelled))
         cost = prices.measurement(more_labels, runs, size)
         steps.append(SettlingStep(kind, what, size, chance, more_labels, runs, cost))
     return sorted(steps, key=lambda step: -step.chance)
+
+
+def _judged_chance(predictive: Predictive, step: Imagined, delta: float) -> float:
+    """Share of imagined outcomes after which this engine says a plain word of the next doubling from the largest size then."""
+    is_default = delta == default_delta(predictive)
+
+    def rise(later: Predictive) -> float:
+        wanted = default_delta(later) if is_default else delta
+        scores = later.curve_scores(later.last_size * np.array([1.0, 2.0]))
+        return float(np.mean(later.curve.scale.sign * (scores[:, 1] - scores[:, 0]) >= wanted))
+
+    return chance_of_a_word(predictive, step, rise, _is_plain)
+
+
+def _is_plain(curve: PreparedCurve, rising: float) -> bool:
+    """Whether a curve whose next doubling gains what matters with that probability gets a word other than `cannot tell`."""
+    return rising >= SURE or (rising <= 1.0 - SURE and not may_have_collapsed(curve))
 
 
 def _chance_to_settle(latent: Floats, variance: float, rises: np.ndarray) -> float:
