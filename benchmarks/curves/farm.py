@@ -91,9 +91,9 @@ class FarmProgress(Progress):
     def trained(self, trial: Trial, progress: TrainingProgress) -> None:
         """Say nothing: a line a step is too much for days."""
 
-    def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
+    def trial_finished(self, trial: Trial, score_line: str, seconds: float) -> None:
         """Print score and time."""
-        self.say(f"{trial.learner} {trial.label}: {headline}, {seconds:.0f} s")
+        self.say(f"{trial.learner} {trial.label}: {score_line}, {seconds:.0f} s")
 
     def trial_failed(self, trial: Trial, reason: str) -> None:
         """Print why."""

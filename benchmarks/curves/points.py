@@ -77,7 +77,7 @@ def _points_of_trial(
 
 
 def falls_somewhere(rows: Iterable[PointRow]) -> bool:
-    """Return whether the first run of a larger size has a lower headline score than that of a smaller one, for any model."""
+    """Return whether the first run of a larger size has a lower score of the headline metric than that of a smaller one, for any model."""
     curves: dict[str, dict[int, float]] = {}
     for row in rows:
         is_first = (row["strategy"], row["seed"], row["metric"]) == ("fine-tune", "0", METRICS[row["task"]][0])

@@ -66,7 +66,7 @@ def study_with(one: CurveSet, recipe: str, options: argparse.Namespace) -> dict[
 
 
 def paired(before: Results, now: Results, size: int) -> tuple[Jackknife, float, float] | None:
-    """Return the difference of the headline at a size, seed by seed, and the mean training seconds of both."""
+    """Return the difference of the headline metric at a size, seed by seed, and the mean training seconds of both."""
     metric = metrics_of(before, [before.primary_metric])[before.primary_metric]
     ours, theirs = (
         {trial.seed: trial for trial in results.finished if trial.train_size == size and trial.strategy == "fine-tune"}
@@ -128,7 +128,7 @@ def table(sets: Sequence[CurveSet], recipes: Sequence[str], sizes: Sequence[int]
 
 
 def difference_in_words(item: Jackknife, results: Results, metric: str | None = None) -> str:
-    """Return a difference of a metric, by default of the headline, with its 95 % interval."""
+    """Return a difference of a metric, by default of the headline metric, with its 95 % interval."""
     low, high = difference_interval(item, results.metric(metric).width, 0.95)
     n_seeds = max(1, len(item.seed_scores))
     return f"{item.estimate:+.1f} [{low:.1f}, {high:.1f}]" + ("" if n_seeds > 1 else " (one seed)")

@@ -1,4 +1,4 @@
-"""Print one Markdown table of the strategies of several studies: the headline score of each with its interval.
+"""Print one Markdown table of the strategies of several studies: the score of the headline metric of each with its interval.
 
     python benchmarks/strategies/table.py runs/strategies-* > table.md
 

@@ -286,7 +286,7 @@ def load_predictor(
     folder : str or Path
         Folder of the run.
     trial : str, optional
-        Label of the trial, e.g. ``"fine-tune-n200-seed0"``; default: the best headline score. The repr names it.
+        Label of the trial, e.g. ``"fine-tune-n200-seed0"``; default: that with the best score of the headline metric. The repr names it.
     device, threads
         Where to compute.
     learners : mapping of str to Learner, optional

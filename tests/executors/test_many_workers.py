@@ -43,7 +43,7 @@ class Listener(Progress):
     def trained(self, trial, progress):
         self.steps.append(trial.label)
 
-    def trial_finished(self, trial, headline, seconds):
+    def trial_finished(self, trial, score_line, seconds):
         self.ended.append(trial.label)
         self.stop_requested = self.stop_after is not None and len(self.ended) >= self.stop_after
 

@@ -21,8 +21,8 @@ class Listener(Progress):
     def __init__(self):
         self.heard = []
 
-    def trial_finished(self, trial, headline, seconds):
-        self.heard.append((trial, headline, seconds))
+    def trial_finished(self, trial, score_line, seconds):
+        self.heard.append((trial, score_line, seconds))
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class Heard(Progress):
     def study_started(self, n_trials, estimated_seconds):
         self.state.begin(n_trials, estimated_seconds)
 
-    def trial_finished(self, trial, headline, seconds):
+    def trial_finished(self, trial, score_line, seconds):
         self.run.append(trial)
         self.state.finished(trial, seconds)
 
@@ -193,8 +193,8 @@ def test_what_an_earlier_start_took_counts_as_was_planned(rows_file, tmp_path, t
     take(lambda trial: 1.0)
 
     class Stops(Heard):
-        def trial_finished(self, trial, headline, seconds):
-            super().trial_finished(trial, headline, seconds)
+        def trial_finished(self, trial, score_line, seconds):
+            super().trial_finished(trial, score_line, seconds)
             if len(self.run) == 5:
                 self.cancellation.request()
 
@@ -330,8 +330,8 @@ class StopsAfter(Heard):
         super().__init__()
         self.n_trials = n_trials
 
-    def trial_finished(self, trial, headline, seconds):
-        super().trial_finished(trial, headline, seconds)
+    def trial_finished(self, trial, score_line, seconds):
+        super().trial_finished(trial, score_line, seconds)
         if len(self.run) == self.n_trials:
             self.cancellation.request()
 

@@ -42,8 +42,10 @@ def atlas(task: str | None, metric: str | None, learner: str | None, target: flo
             raise UsageError(
                 f"--target {target:g} needs a kind of task, for example: tunecurve atlas --task ner --target 85"
             )
-        headline = task_of(task).metrics[0] if task in TASK_NAMES else ""  # an unknown task is complained about first
-        answer = what_was_needed(everything, target, task, metric or headline, learner)
+        headline_metric = (
+            task_of(task).metrics[0] if task in TASK_NAMES else ""
+        )  # an unknown task is complained about first
+        answer = what_was_needed(everything, target, task, metric or headline_metric, learner)
         click.echo(json_line(answer) if as_json else _answer_text(answer))
         return
     curves = everything.select(task, metric, learner)

@@ -12,7 +12,7 @@ from tunecurve.cli.main import echo
 
 @click.command()
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN RUN...")
-@click.option("--metric", help="Metric to compare by (the first run's headline).")
+@click.option("--metric", help="Metric to compare by (the first run's headline metric).")
 @click.option(
     "--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write chart and tables to this HTML file."
 )

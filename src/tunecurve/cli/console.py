@@ -110,9 +110,9 @@ class ConsoleProgress(Progress):
         doing = self.state.answered(trial, n_done, n_all, tokens_per_second)
         self._show(f"{self._where(trial)}: {doing}{self._eta(trial)}")
 
-    def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
+    def trial_finished(self, trial: Trial, score_line: str, seconds: float) -> None:
         """Print the trial's score and time."""
-        line = f"{self._where(trial)}: {headline}, in {duration(seconds)}"
+        line = f"{self._where(trial)}: {score_line}, in {duration(seconds)}"
         self.state.finished(trial, seconds)
         self._print(line)
 

@@ -189,7 +189,7 @@ def _draw(results: Results, width: int) -> None:
 
 
 def _points_within(results: Results, width: int | None) -> str:
-    """Return the table of points with as many metrics as there is room for, the headline at least."""
+    """Return the table of points with as many metrics as there is room for, the headline metric at least."""
     from tunecurve.report.tables import default_columns, point_table, text_table
 
     names = default_columns(results)

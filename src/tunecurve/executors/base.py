@@ -35,14 +35,14 @@ class Recorder:
         Listener.
     after_each : callable
         Called with the failures so far whenever a trial ended, to bring results and report up to date.
-    headline : Metric, optional
+    headline_metric : Metric, optional
         Under which scores are told of trials that are found finished; default: they are not told.
     """
 
-    def __init__(self, progress: Progress, after_each: AfterEach, headline: Metric | None = None) -> None:
-        self.progress, self._after_each, self._headline = progress, after_each, headline
-        if headline is not None:
-            progress.scored_by(headline)
+    def __init__(self, progress: Progress, after_each: AfterEach, headline_metric: Metric | None = None) -> None:
+        self.progress, self._after_each, self._headline_metric = progress, after_each, headline_metric
+        if headline_metric is not None:
+            progress.scored_by(headline_metric)
         self.summary = RunSummary()
         self._lock = threading.Lock()
 
@@ -51,7 +51,7 @@ class Recorder:
         with self._lock:
             self.summary.n_found_finished += len(items)
         for item in items:
-            score = None if self._headline is None else item.folder.score(self._headline.name)
+            score = None if self._headline_metric is None else item.folder.score(self._headline_metric.name)
             if score is not None:
                 self.progress.scored(item.trial, score)
 

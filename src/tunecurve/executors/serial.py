@@ -83,10 +83,10 @@ def run_one(item: PlannedTrial, context: TrialContext, progress: Progress) -> Tr
     if isinstance(result, Pending):
         return result
     item.folder.remove(FAILURE)
-    headline = context.metrics[0]
-    score = result.scores[headline.name]
-    remarks = result.answers.remarks(headline.name, headline.title)
-    line = "; ".join([f"{headline.title} {score:.2f}", *remarks])
+    headline_metric = context.metrics[0]
+    score = result.scores[headline_metric.name]
+    remarks = result.answers.remarks(headline_metric.name, headline_metric.title)
+    line = "; ".join([f"{headline_metric.title} {score:.2f}", *remarks])
     return TrialOutcome(
         line, time.perf_counter() - started, score=score if score is not None and math.isfinite(score) else None
     )

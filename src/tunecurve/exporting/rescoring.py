@@ -62,7 +62,7 @@ class Rescored:
 
     @property
     def line(self) -> str:
-        """The headline and the second metric in a line, and how many answers differ."""
+        """The headline metric and the second one in a line, and how many answers differ."""
         told = [score.line for name in self.told_first for score in self.scores if score.metric.name == name]
         rows = "" if self.n_rows == self.n_test else f" (of {self.n_test} test rows; --check-rows)"
         return "; ".join(told) + (": " if told else "") + self.differing + rows

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def plot(results: Results, ax: Axes | None = None, *, metric: str | None = None) -> Axes:
-    """Draw the curve of one metric (default: the headline's) and return the axes."""
+    """Draw the curve of one metric (default: the headline metric) and return the axes."""
     if ax is None:
         from matplotlib import pyplot
 

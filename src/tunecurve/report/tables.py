@@ -127,7 +127,7 @@ def _thoughts_of(answers: AnswerSummary) -> list[str]:
 
 
 def _wrappers_of(answers: AnswerSummary, metric: str) -> list[str]:
-    """Return what stood around answers, taken off or left, with the headline score the other way."""
+    """Return what stood around answers, taken off or left, with the score of the headline metric the other way."""
     told = []
     for kinds, scores, words in (
         (answers.wrappers_removed, answers.scores_as_given, "taken off"),
@@ -153,7 +153,7 @@ def money_table(results: Results) -> Table:
 
 
 def checkpoint_table(results: Results) -> Table:
-    """Return header and rows: the headline score after every pass, trials with scored checkpoints only."""
+    """Return header and rows: the score of the headline metric after every pass, trials with scored checkpoints only."""
     trials = [trial for trial in results.finished if trial.checkpoints]
     most = max((point.epoch for trial in trials for point in trial.checkpoints), default=0)
     rows = []
@@ -164,7 +164,7 @@ def checkpoint_table(results: Results) -> Table:
 
 
 def default_columns(results: Results) -> list[str]:
-    """Return the metrics a short table shows: headline, second, and two more."""
+    """Return the metrics a short table shows: the headline metric, the second one, and two more."""
     names = [metric.name for metric in results.metrics]
     wanted = [results.primary_metric, results.second_metric, "label_accuracy", "exact_match"]
     return [name for name in dict.fromkeys(wanted) if name in names]
@@ -214,7 +214,7 @@ def label_table(results: Results) -> Table:
 
 
 def diagnosis_table(results: Results) -> Table:
-    """Return header and rows: the headline score on rows that were trained on beside that on the test set."""
+    """Return header and rows: the score of the headline metric on rows that were trained on beside that on the test set."""
     title = metric_titles(results)[results.primary_metric]
     header = ["learner", "tuned on", f"{title} on its own rows", f"{title} on the test set", "reads as"]
     rows = []

@@ -13,13 +13,13 @@ def rows_lines(answer: TestSetAnswer) -> list[str]:
 
     Where several learners are measured, the one with the best score speaks for the test set.
     """
-    headline = [entry for entry in answer.test_set.differences if entry.metric == answer.metric]
+    of_metric = [entry for entry in answer.test_set.differences if entry.metric == answer.metric]
     reasons = blocked(answer.findings, "verdict")
     if reasons:  # a metric that is blind, or nothing to be learnt: no difference of it says anything
         return [f"Which differences these test rows can tell is not said: {reasons[0].text}.", *_leak_lines(answer)]
     if answer.metric is None:  # bare curves: each speaks for itself
-        return [f"{entry.learner}: {entry.sentence}" if entry.learner else entry.sentence for entry in headline]
-    lines = [entry.sentence for entry in sorted(headline, key=lambda entry: entry.learner != answer.best_learner)[:1]]
+        return [f"{entry.learner}: {entry.sentence}" if entry.learner else entry.sentence for entry in of_metric]
+    lines = [entry.sentence for entry in sorted(of_metric, key=lambda entry: entry.learner != answer.best_learner)[:1]]
     return lines + _leak_lines(answer) + _next_rows_lines(answer.test_set)
 
 

@@ -51,7 +51,7 @@ FEW_SEEDS = 2
 
 
 def compare_runs(folders: Sequence[Path], metric: str | None = None) -> ComparedStudies:
-    """Return run folders side by side, by the first one's headline or the named metric; all are compared with the first.
+    """Return run folders side by side, by the first one's headline metric or the named metric; all are compared with the first.
 
     Raises
     ------

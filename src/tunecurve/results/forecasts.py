@@ -171,9 +171,9 @@ def _finite(draws: np.ndarray) -> np.ndarray | None:
 def disagreements(
     first: Mapping[str, LearnerForecast], second: Mapping[str, LearnerForecast], titles: tuple[str, str]
 ) -> list[Disagreement]:
-    """Return, for every learner whose headline is flat while the other metric still improves, the sentence that warns.
+    """Return, for every learner whose headline metric is flat while the other metric still improves, the sentence that warns.
 
-    The other way round needs no warning: who goes by the headline goes on labelling.
+    The other way round needs no warning: who goes by the headline metric goes on labelling.
 
     Parameters
     ----------

@@ -167,7 +167,7 @@ class Results(Record):
         return any(metric.name == "class_recall" for metric in self.metrics)
 
     def metric(self, name: str | None = None) -> MetricResult:
-        """Return a metric by name; default: the headline's."""
+        """Return a metric by name; default: the headline metric."""
         return next(metric for metric in self.metrics if metric.name == (name or self.primary_metric))
 
     def forbidden(self, claim: Claim, learner: str | None = None) -> list[Finding]:
@@ -198,7 +198,7 @@ class Results(Record):
         return [trial for trial in self.trials if isinstance(trial, FinishedTrial)]
 
     def best_trial(self, *, tuned_only: bool = False) -> FinishedTrial | None:
-        """Return the finished trial with the best headline score, the floor aside; of equals the first."""
+        """Return the finished trial with the best score of the headline metric, the floor aside; of equals the first."""
         wanted = [
             trial
             for trial in self.finished
@@ -218,7 +218,7 @@ class Results(Record):
         return pandas.DataFrame(self.rows)
 
     def plot(self, ax: Axes | None = None, *, metric: str | None = None) -> Axes:
-        """Draw the curve of one metric (default: the headline's) and return the axes."""
+        """Draw the curve of one metric (default: the headline metric) and return the axes."""
         import tunecurve
 
         return tunecurve.plot(self, ax, metric=metric)

@@ -120,7 +120,7 @@ class PointWriter:
     """Says what points measured: every metric with interval, seeds and the gain over the floor."""
 
     metrics: Sequence[MetricResult]
-    """The study's, the headline first."""
+    """The study's, the headline metric first."""
     level: float
     """Of the intervals."""
     unit: str

@@ -109,7 +109,7 @@ class StudySpec(Section):
     answers: AnswerSpec = Field(default_factory=AnswerSpec)
     metrics: list[str] | None = Field(
         None,
-        description="metrics, the first is the headline; default: the task's; one of your own: package.module:name (with --allow-code)",
+        description="metrics, the first is the headline metric; default: the task's; one of your own: package.module:name (--allow-code)",
     )
     metric_options: MetricOptions = Field(default_factory=MetricOptions)
     bootstrap: BootstrapSpec = Field(default_factory=BootstrapSpec)
@@ -299,7 +299,7 @@ class StudySpec(Section):
 
     @property
     def metric_names(self) -> list[str]:
-        """The metrics, headline first: the study's own first, then the task's."""
+        """The metrics, the headline metric first: the study's own first, then the task's."""
         own = self.metrics or []
         return [*own, *(name for name in self.kind.metrics if name not in own)]
 

@@ -119,14 +119,14 @@ def _check_metrics(
     for number, metric in enumerate(scorer.metrics):
         score = scores[metric.name]
         if math.isnan(score):
-            found.findings += _undefined(metric, is_headline=number == 0)
+            found.findings += _undefined(metric, is_headline_metric=number == 0)
             continue
         missing = shortfall(metric, score)
         if missing <= SMALLEST_SHORTFALL:
             continue
         rows = scorer.rows_below_best(metric, right[metric.name])
         n_lost = max(n_lost, len(rows))
-        blocks = _claims_on(metric, missing, is_headline=number == 0)
+        blocks = _claims_on(metric, missing, is_headline_metric=number == 0)
         text = (
             f"the right answers themselves score {score:.1f} {metric.title}, not {metric.best_score:g}: the metric does "
             f"not see {_of_all(rows, scorer)} as right"
@@ -144,19 +144,19 @@ def _check_metrics(
     found.checks.append(_described("targets", None, n_lost, scores))
 
 
-def _undefined(metric: Metric, *, is_headline: bool) -> list[Finding]:
-    blocks: tuple[Claim, ...] = ("verdict",) if is_headline else ("leaks",) if metric.name == LEAKS else ()
+def _undefined(metric: Metric, *, is_headline_metric: bool) -> list[Finding]:
+    blocks: tuple[Claim, ...] = ("verdict",) if is_headline_metric else ("leaks",) if metric.name == LEAKS else ()
     if not blocks:
         return []
     text = f"{metric.title} is undefined on these test rows: none of them has anything that it counts"
     return [Finding("undefined-metric", text, "check the targets, or go by another metric with --metric", (), blocks)]
 
 
-def _claims_on(metric: Metric, missing: float, *, is_headline: bool) -> tuple[Claim, ...]:
+def _claims_on(metric: Metric, missing: float, *, is_headline_metric: bool) -> tuple[Claim, ...]:
     """Return the claims that rest on a metric which misses this share of its range."""
     if missing <= MOST_SHORTFALL:
         return ()
-    claims: list[Claim] = ["verdict"] if is_headline else []
+    claims: list[Claim] = ["verdict"] if is_headline_metric else []
     return (*claims, "leaks") if counts_leaks(metric.name) else tuple(claims)
 
 
@@ -227,8 +227,10 @@ def _check_trip(
     changed = {int(row) for key, matrix in back.items() for row in np.flatnonzero(np.any(matrix != right[key], axis=1))}
     lost = [row for loss in trip.losses for row in loss.rows if row in changed]
     found.checks.append(_described("targets", name, len(changed), scores))
-    headline = scorer.metrics[0]
-    missing = shortfall(headline, scores[headline.name]) - shortfall(headline, perfect[headline.name])
+    headline_metric = scorer.metrics[0]
+    missing = shortfall(headline_metric, scores[headline_metric.name]) - shortfall(
+        headline_metric, perfect[headline_metric.name]
+    )
     leaks = scores.get(LEAKS, 0.0) - perfect.get(LEAKS, 0.0)
     if not changed or not (missing > SMALLEST_SHORTFALL or leaks > 0):
         return
@@ -236,8 +238,8 @@ def _check_trip(
     if leaks > 100 * MOST_SHORTFALL:
         blocks.append("leaks")
     text = (
-        f"{name}: a perfect model would score {scores[headline.name]:.1f} {headline.title} here, not "
-        f"{headline.best_score:g}"
+        f"{name}: a perfect model would score {scores[headline_metric.name]:.1f} {headline_metric.title} here, not "
+        f"{headline_metric.best_score:g}"
     )
     text += f" ({leaks:.1f} % of the documents would leak)" if leaks > 0 else ""
     seen = [(loss, n) for loss in trip.losses if (n := len(changed & set(loss.rows)))]

@@ -36,8 +36,8 @@ def decide_tokenizers(spec: StudySpec, rows: Sequence[Row], decisions: Decisions
         own = getattr(spec.metric_options, option)
         if own is not None:
             chosen[option] = own
-            is_headline = spec.metric_names[0].startswith(title.lower())
-            findings += _blind(option, own, count_letters(_targets(rows)), is_headline)
+            is_headline_metric = spec.metric_names[0].startswith(title.lower())
+            findings += _blind(option, own, count_letters(_targets(rows)), is_headline_metric)
             continue
         choice = decisions.once(option, lambda choose=choose: vars(choose(_targets(rows))))  # type: ignore[misc]
         chosen[option] = choice["name"]
@@ -52,10 +52,10 @@ def _targets(rows: Sequence[Row]) -> Iterator[str]:
     return (text for row in rows for text in (row.target, *row.other_targets))
 
 
-def _blind(option: str, name: str, counts: LetterCounts, is_headline: bool) -> list[Finding]:
+def _blind(option: str, name: str, counts: LetterCounts, is_headline_metric: bool) -> list[Finding]:
     if not is_blind(name, counts):
         return []
     sees = {"bleu_tokenizer": "takes whole clauses for one word", "rouge_tokenizer": "sees the letters a to z only"}
     text = f"{_TITLES[option]} is blind here: metric_options asks for the tokenizer '{name}', which {sees[option]}"
     remedy = f"leave {option} out, so that one is chosen by script"
-    return [Finding("blind-metric", text, remedy, blocks=("verdict",) if is_headline else ())]
+    return [Finding("blind-metric", text, remedy, blocks=("verdict",) if is_headline_metric else ())]

@@ -37,7 +37,7 @@ class Progress:
         """Hear how many trials there are, and about how long each takes that is not finished."""
 
     def scored_by(self, metric: Metric) -> None:
-        """Hear under which metric, the headline, `scored` tells scores."""
+        """Hear under which metric, the headline metric, `scored` tells scores."""
 
     def scored(self, trial: Trial, score: float) -> None:
         """Hear the score of a trial that has ended now, or was found finished; undefined ones are not told."""
@@ -57,7 +57,7 @@ class Progress:
     def answered(self, trial: Trial, n_done: int, n_all: int, tokens_per_second: float) -> None:
         """Hear how many rows have answers: test rows, and those that the model was tuned on, where it is scored on them."""
 
-    def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
+    def trial_finished(self, trial: Trial, score_line: str, seconds: float) -> None:
         """Hear that a trial is done, with its score in words."""
 
     def trial_failed(self, trial: Trial, reason: str) -> None:

@@ -78,7 +78,7 @@ class RunLog(Progress):
         self._keep(None)
 
     def scored_by(self, metric: Metric) -> None:
-        """Hear under which metric, the headline, `scored` tells scores."""
+        """Hear under which metric, the headline metric, `scored` tells scores."""
         self._listener.scored_by(metric)
 
     def scored(self, trial: Trial, score: float) -> None:
@@ -122,12 +122,12 @@ class RunLog(Progress):
             self._state.answered(trial, n_done, n_all, tokens_per_second)
         self._keep(trial, f"{n_done} of {n_all} rows answered", is_often=True)
 
-    def trial_finished(self, trial: Trial, headline: str, seconds: float) -> None:
+    def trial_finished(self, trial: Trial, score_line: str, seconds: float) -> None:
         """Hear that a trial is done, with its score in words."""
-        self._listener.trial_finished(trial, headline, seconds)
+        self._listener.trial_finished(trial, score_line, seconds)
         with self._lock:
             self._state.finished(trial, seconds)
-        self._log(f"{trial.name}: {headline}, in {seconds:.0f} s")
+        self._log(f"{trial.name}: {score_line}, in {seconds:.0f} s")
         self._end(trial)
 
     def trial_failed(self, trial: Trial, reason: str) -> None:

@@ -19,7 +19,7 @@ from tunecurve.study.decisions import Decisions
 ON_DATABASE = ("sql_execution", "sql_failing", "sql_too_much")
 GROUP = "{group}"
 MOST_SQL = 0.5
-# Above this share of targets without a score, a headline speaks of other rows than it seems to.
+# Above this share of targets without a score, a headline metric speaks of other rows than it seems to.
 MOST_UNREADABLE = 0.05
 
 
@@ -83,8 +83,8 @@ def sql_findings(spec: StudySpec, test: Sequence[Row], settings: SqlSettings) ->
         ]
         text = f"{len(failing)} of {len(test)} test targets cannot be run on their database: {_first(spec)} leaves these rows out"
         reason = f" ({_why(failing[0], settings)})" if failing else ""
-        is_headline = names[0] in ON_DATABASE and len(failing) > MOST_UNREADABLE * len(test)
-        blocks: tuple[str, ...] = ("verdict",) if is_headline else ()
+        is_headline_metric = names[0] in ON_DATABASE and len(failing) > MOST_UNREADABLE * len(test)
+        blocks: tuple[str, ...] = ("verdict",) if is_headline_metric else ()
         remedy = "correct the targets, or the database"
         found += [Finding("targets-not-run", text + reason, remedy, _places(failing), blocks)] if failing else []  # type: ignore[arg-type]
         found += _changing([row for row in test if row not in failing], len(test))

@@ -57,7 +57,7 @@ class TrialContext:
     learners: Mapping[str, Learner]
     """By name, untuned."""
     metrics: Sequence[Metric]
-    """All of them are scored; the first is the headline."""
+    """All of them are scored; the first is the headline metric."""
     seconds: Mapping[Trial, float] = field(default_factory=dict)
     """About how long each trial takes."""
     training_score_rows: int = 0

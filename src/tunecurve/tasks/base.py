@@ -45,9 +45,9 @@ class Task:
         What an answer is made of. It decides which learners can give one that are no language models, or held to it: a
         class, a set of labels, spans that are replaced, spans that are listed, an object of known shape.
     metrics : tuple of str
-        Names of its metrics, the headline first.
+        Names of its metrics, the headline metric first.
     second_metric : str
-        The metric drawn under the headline: the side of the task that the headline can hide.
+        The metric drawn under the headline metric: the side of the task that it can hide.
     recall_metric : str
         The metric that says which label is missed, a `RecallByLabel`; empty without labels.
     nothing_right : str

@@ -100,7 +100,7 @@ def _checked(found: Any, reference: str) -> Task:
         if name not in METRIC_NAMES and not is_reference(name):
             raise SpecError(f"task '{reference}': unknown metric '{name}'.{did_you_mean(name, METRIC_NAMES)}")
     wrong = {
-        "metrics": len(task.metrics) < 2 and "two metrics or more, the headline first",
+        "metrics": len(task.metrics) < 2 and "two metrics or more, the headline metric first",
         "second_metric": task.second_metric not in task.metrics[1:] and f"one of {', '.join(task.metrics[1:])}",
         "recall_metric": task.recall_metric not in ("", *task.metrics) and f"'' or one of {', '.join(task.metrics)}",
         "models": not task.models and "one model or more",

@@ -30,7 +30,7 @@ class LabelAdvice(Record):
 
 @dataclass(frozen=True)
 class Diagnosis(Record):
-    """The headline score on training rows beside that on the test set."""
+    """The score of the headline metric on training rows beside that on the test set."""
 
     learner: str
     train_size: int

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class MetricResult(Record):
-    """A metric as it was used; the first of the study is the headline."""
+    """A metric as it was used; the first of the study is the headline metric."""
 
     name: str
     title: str

@@ -66,7 +66,7 @@ class Search:
     """What answers may be."""
     rows: SearchRows
     metric: Metric
-    """The headline."""
+    """The headline metric."""
     calls: SearchCalls
     longest: Sequence[str]
     """Inputs that have to fit."""
