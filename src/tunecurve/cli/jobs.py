@@ -242,9 +242,10 @@ def _find_job(key: str) -> JobRow:
 
 def _one_called(key: str, rows: list[Row]) -> Row:
     from tunecurve.errors import UsageError
+    from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX
 
-    short = key.removeprefix("tunecurve-")
-    found = [row for row in rows if key == row.provider_id or row.key.removeprefix("tunecurve-").startswith(short)]
+    short = key.removeprefix(OUR_PREFIX)
+    found = [row for row in rows if key == row.provider_id or row.key.removeprefix(OUR_PREFIX).startswith(short)]
     if len(found) != 1:
         what = "no job is" if not found else f"{len(found)} jobs are"
         raise UsageError(f"{what} called '{key}'; see: tunecurve jobs")

@@ -13,7 +13,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from tunecurve.data.kinds import KINDS, OTHERS, endings, kind_of
 from tunecurve.data.options import GIGABYTE, PART
-from tunecurve.data.streams import DAMAGED, DataFile
+from tunecurve.data.streams import DAMAGED, DataFile, InnerBytes
 from tunecurve.errors import DataError
 from tunecurve.wording import first_of
 
@@ -160,26 +160,12 @@ def _closing_too(opened: IO[bytes], outer: Any, file: DataFile) -> BinaryIO:
     return cast("BinaryIO", io.BufferedReader(_Member(opened, outer, file), 1 << 17))
 
 
-class _Member(io.RawIOBase):
+class _Member(InnerBytes):
     """A file in an archive, which is closed with it."""
 
-    def __init__(self, opened: IO[bytes], outer: Any, file: DataFile) -> None:
-        self._opened, self._outer, self._file = opened, outer, file
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer with the file's bytes, as `io.RawIOBase` asks; return how many these are."""
+    def read_some(self, n_bytes: int) -> bytes:
         try:
-            data = self._opened.read(len(buffer))
+            data: bytes = self._stream.read(n_bytes)
         except (zipfile.BadZipFile, tarfile.TarError, *DAMAGED) as error:
             raise self._file.damaged(error) from None
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._opened.close()
-            self._outer.close()
-        super().close()
+        return data

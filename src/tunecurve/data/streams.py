@@ -115,21 +115,44 @@ class DataFile:
         return DataError(f"'{self}' is not a whole {packed} file ({error}); fetch or pack it again")
 
 
-class _Unpacked(io.RawIOBase):
-    """The unpacked bytes of a file, up to a limit."""
+class InnerBytes(io.RawIOBase):
+    """The bytes of a stream within another one, which is closed with it."""
 
-    def __init__(self, raw: BinaryIO, file: DataFile) -> None:
-        self._file, self._raw = file, raw
-        self._stream = _unpacked(raw, file.packing)
-        self._n_left = int(file.options.max_unpacked_gb * GIGABYTE)
+    def __init__(self, stream: Any, outer: Any, file: DataFile) -> None:
+        self._stream, self._outer, self._file = stream, outer, file
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer with unpacked bytes, as `io.RawIOBase` asks; return how many these are."""
+        """Fill the buffer with bytes, as `io.RawIOBase` asks; return how many these are."""
+        data = self.read_some(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read_some(self, n_bytes: int) -> bytes:
+        """Return at most so many bytes; raises `DataError` where they cannot be read."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close both."""
+        if not self.closed:
+            self._stream.close()
+            self._outer.close()
+        super().close()
+
+
+class _Unpacked(InnerBytes):
+    """The unpacked bytes of a file, up to a limit."""
+
+    def __init__(self, raw: BinaryIO, file: DataFile) -> None:
+        super().__init__(_unpacked(raw, file.packing), raw, file)
+        self._n_left = int(file.options.max_unpacked_gb * GIGABYTE)
+
+    def read_some(self, n_bytes: int) -> bytes:
         try:
-            data = self._stream.read(len(buffer))
+            data: bytes = self._stream.read(n_bytes)
         except DAMAGED as error:
             raise self._file.damaged(error) from None
         except OSError as error:
@@ -139,14 +162,7 @@ class _Unpacked(io.RawIOBase):
         self._n_left -= len(data)
         if self._n_left < 0:
             raise self._file.too_large()
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._stream.close()
-            self._raw.close()
-        super().close()
+        return data
 
 
 def _unpacked(raw: BinaryIO, packing: str) -> Any:

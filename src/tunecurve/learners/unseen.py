@@ -7,7 +7,12 @@ to 1, and a model that knows all classes keeps its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from tunecurve.learners.losses import TargetLoss
+from tunecurve.prompts import Prompt
 
 
 class ClassShares:
@@ -26,3 +31,16 @@ class ClassShares:
     def nats_unknown(self) -> float:
         """The loss of a class that is not known."""
         return math.log(self.n_classes)
+
+
+def class_losses(
+    nats: np.ndarray, known: Sequence[str], prompts: Sequence[Prompt], targets: Sequence[str]
+) -> list[TargetLoss]:
+    """Return the losses of right classes; `nats` are those of the known classes, shape (rows, classes)."""
+    gold = [target.strip() for target in targets]
+    shares = ClassShares(known, {*gold, *(label for prompt in prompts for label in prompt.labels)})
+    losses = [TargetLoss(shares.nats_unknown, 1)] * len(gold)
+    for row, name in enumerate(gold):
+        if name in shares.indices:
+            losses[row] = TargetLoss(float(nats[row, shares.indices[name]]) + shares.nats_known, 1)
+    return losses

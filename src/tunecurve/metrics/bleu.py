@@ -7,31 +7,30 @@ here, so that 2,000 bootstrap draws are one array operation. Tests hold it to sa
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tunecurve.errors import SpecError
-from tunecurve.formats.folding import compose
-from tunecurve.metrics.base import FloatArray, Metric
+from tunecurve.metrics.base import FloatArray
+from tunecurve.metrics.sacrebleu_counts import SacrebleuCounts
 from tunecurve.metrics.tokenizers import how_to_install, is_installed
 
 MAX_ORDER = 4
 
 
 @functools.cache
-def _sacrebleu_bleu(tokenizer: str) -> Any:  # sacrebleu is imported late: it costs 0.1 s
+def _sacrebleu_bleu(tokenizer: str) -> Any:
     from sacrebleu.metrics.bleu import BLEU
 
     return BLEU(tokenize=tokenizer)
 
 
-class Bleu(Metric):
+class Bleu(SacrebleuCounts):
     """BLEU with sacrebleu's exponential smoothing and one of its tokenizers; what it needs must be installed.
 
     Statistics are [system length, reference length, matches of order 1..4, totals of order 1..4], the layout that
-    sacrebleu uses itself. Texts are taken in Unicode's composed form.
+    sacrebleu uses itself.
 
     References
     ----------
@@ -57,20 +56,9 @@ class Bleu(Metric):
         tokenizer = _sacrebleu_bleu(self.tokenizer).tokenizer.signature()
         return f"nrefs:1|case:mixed|eff:no|tok:{tokenizer}|smooth:exp|version:{sacrebleu.__version__}"
 
-    def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
-        """Return the counts sacrebleu extracts from one row, shape (10,)."""
-        return self.statistics_of_several(prediction, [reference], source)
-
-    def statistics_of_several(self, prediction: str, references: Sequence[str], source: str) -> FloatArray:
-        """Return sacrebleu's counts against several references, shape (10,).
-
-        Matches are with any of them, the reference length is the closest one. Rows may have different
-        numbers of them. sacrebleu's `corpus_score` gives the same if missing ones are None; an empty text is a
-        reference to it.
-        """
-        streams = [[compose(reference)] for reference in references]
-        (row,) = _sacrebleu_bleu(self.tokenizer)._extract_corpus_statistics([compose(prediction)], streams)
-        return np.asarray(row, dtype=np.float64)
+    def extractor(self) -> Any:
+        """Return sacrebleu's BLEU: matches are with any reference, the reference length is the closest one."""
+        return _sacrebleu_bleu(self.tokenizer)
 
     def score(self, summed: FloatArray) -> FloatArray:
         """Return BLEU from summed counts, shape (..., 10) -> (...)."""

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tunecurve.formats.folding import compose
-from tunecurve.metrics.base import FloatArray, Metric
+from tunecurve.metrics.base import FloatArray
+from tunecurve.metrics.sacrebleu_counts import SacrebleuCounts
 
 CHARACTER_ORDER = 6
 BETA_SQUARED = 4.0
 
 
 @functools.cache
-def _sacrebleu_chrf() -> Any:  # sacrebleu is imported late: it costs 0.1 s
+def _sacrebleu_chrf() -> Any:
     from sacrebleu.metrics.chrf import CHRF
 
     return CHRF()
 
 
-class Chrf(Metric):
+class Chrf(SacrebleuCounts):
     """chrF2 with sacrebleu's defaults (character order 6, no word n-grams, beta 2).
 
-    Statistics are [hypothesis, reference, matching] n-gram counts for orders 1..6, shape (18,). Texts are taken in
-    Unicode's composed form.
+    Statistics are [hypothesis, reference, matching] n-gram counts for orders 1..6, shape (18,).
 
     References
     ----------
@@ -43,20 +41,9 @@ class Chrf(Metric):
 
         return f"nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:{sacrebleu.__version__}"
 
-    def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
-        """Return the counts sacrebleu extracts from one row, shape (18,)."""
-        return self.statistics_of_several(prediction, [reference], source)
-
-    def statistics_of_several(self, prediction: str, references: Sequence[str], source: str) -> FloatArray:
-        """Return sacrebleu's counts against several references, shape (18,).
-
-        They are those of the reference with the row's best score. Rows may have different
-        numbers of them. sacrebleu's `corpus_score` gives the same if missing ones are None; an empty text is a
-        reference to it.
-        """
-        streams = [[compose(reference)] for reference in references]
-        (row,) = _sacrebleu_chrf()._extract_corpus_statistics([compose(prediction)], streams)
-        return np.asarray(row, dtype=np.float64)
+    def extractor(self) -> Any:
+        """Return sacrebleu's chrF: of several references, the one with the row's best score counts."""
+        return _sacrebleu_chrf()
 
     def score(self, summed: FloatArray) -> FloatArray:
         """Return chrF from summed counts, shape (..., 18) -> (...)."""

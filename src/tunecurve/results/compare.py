@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 from tunecurve.curve.intervals import (
     Jackknife,
-    difference_interval,
     difference_of,
     jackknife,
     mean_of_seeds,
-    probability_above_zero,
     sums_by_group,
 )
 from tunecurve.data.rows import Row
@@ -28,7 +26,7 @@ from tunecurve.errors import UsageError
 from tunecurve.metrics.base import FloatArray, Metric
 from tunecurve.results.decision import decision_of
 from tunecurve.results.model import Results
-from tunecurve.results.points import defined
+from tunecurve.results.points import defined, told_difference
 from tunecurve.results.records.compared import ComparedRun, ComparedStudies, PairedDifference, SharedRows
 from tunecurve.results.records.points import Difference, MetricResult, Point, best_of
 from tunecurve.results.records.trials import FinishedTrial
@@ -273,11 +271,5 @@ class _Pair:
         if self.groups is None or not item.is_defined:
             why = "which rows belong together is not known" if self.groups is None else "too few rows are shared"
             return say(why, Difference(defined(item.estimate), None, None, None), scores)
-        return say(_why_wide(item), self._tested(item), scores)
-
-    def _tested(self, item: Jackknife) -> Difference:
-        metric = self.first.described
-        low, high = difference_interval(item, metric.width, self.first.results.bootstrap.level)
-        above = probability_above_zero(item, metric.width)
-        better = above if metric.sign > 0 else 1.0 - above
-        return Difference(defined(item.estimate), defined(low), defined(high), defined(better))
+        tested = told_difference(item, self.first.described, self.first.results.bootstrap.level)
+        return say(_why_wide(item), tested, scores)

@@ -173,7 +173,11 @@ def defined(value: float) -> float | None:
 
 def difference(first: ScoredPoint, second: ScoredPoint, metric: MetricResult, level: float) -> Difference:
     """Return the paired difference second - first, with its interval and P(second is better)."""
-    item = difference_of(second.jackknives[metric.name], first.jackknives[metric.name])
+    return told_difference(difference_of(second.jackknives[metric.name], first.jackknives[metric.name]), metric, level)
+
+
+def told_difference(item: Jackknife, metric: MetricResult, level: float) -> Difference:
+    """Return a difference of scores as results keep it: with its interval, and how probable the second is better."""
     low, high = difference_interval(item, metric.width, level)
     above = probability_above_zero(item, metric.width)
     better = above if metric.sign > 0 else 1.0 - above

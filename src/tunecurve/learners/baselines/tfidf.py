@@ -29,7 +29,7 @@ from tunecurve.learners.base import (
     Workload,
     unanswered,
 )
-from tunecurve.learners.unseen import ClassShares
+from tunecurve.learners.unseen import class_losses
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.storage.files import write_text
 
@@ -125,14 +125,7 @@ class TfidfLearner(Learner):
         self, scores: np.ndarray, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
     ) -> list[TargetLoss]:
         """Return the losses of right answers from linear scores."""
-        nats = -_log_shares(scores, len(head.classes))
-        gold = [target.strip() for target in targets]
-        shares = ClassShares(head.classes, {*gold, *(label for prompt in prompts for label in prompt.labels)})
-        losses = []
-        for name, row in zip(gold, nats, strict=True):
-            index = shares.indices.get(name)
-            losses.append(shares.nats_unknown if index is None else float(row[index]) + shares.nats_known)
-        return [TargetLoss(loss, 1) for loss in losses]
+        return class_losses(-_log_shares(scores, len(head.classes)), head.classes, prompts, targets)
 
     def return_targets(
         self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]

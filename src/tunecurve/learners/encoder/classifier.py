@@ -15,7 +15,7 @@ from tunecurve.learners.encoder.model import SegmentClassifier, Segments, precis
 from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.whole_texts import batches_of_texts, texts_as_segments
 from tunecurve.learners.encoder.words import Words, split_words
-from tunecurve.learners.unseen import ClassShares
+from tunecurve.learners.unseen import class_losses
 from tunecurve.prompts import Prompt, TuningExample
 
 CLASS_WEIGHT_POWER = 0.25
@@ -81,12 +81,5 @@ class ClassifierLearner(EncoderLearner):
         self, model: SegmentClassifier, head: Head, prompts: Sequence[Prompt], targets: Sequence[str]
     ) -> list[TargetLoss]:
         """Return the loss of every input's class."""
-        gold = [target.strip() for target in targets]
-        shares = ClassShares(head.classes, {*gold, *(label for prompt in prompts for label in prompt.labels)})
-        losses = [TargetLoss(shares.nats_unknown, 1)] * len(gold)
         nats = -self.scores(model, [prompt.source for prompt in prompts]).log_softmax(dim=-1)
-        for number, label in enumerate(gold):
-            index = shares.indices.get(label)
-            if index is not None:
-                losses[number] = TargetLoss(float(nats[number, index]) + shares.nats_known, 1)
-        return losses
+        return class_losses(nats.numpy(), head.classes, prompts, targets)

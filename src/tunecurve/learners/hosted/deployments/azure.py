@@ -11,13 +11,12 @@ import time
 from collections.abc import Iterable
 
 from tunecurve.learners.hosted.deployments.types import (
-    OUR_PREFIX,
     Deployment,
     DeploymentBackend,
     Hosting,
     state_by_word,
 )
-from tunecurve.learners.hosted.ledger.job_rows import Place
+from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX, Place
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.azure_access import ManagementToken, check_token, management_url, resource_path
 from tunecurve.learners.hosted.transport.failures import plain_reason, quota_is_used_up

@@ -9,13 +9,12 @@ from collections.abc import Iterable
 from uuid import uuid4
 
 from tunecurve.learners.hosted.deployments.types import (
-    OUR_PREFIX,
     Deployment,
     DeploymentBackend,
     Hosting,
     state_by_word,
 )
-from tunecurve.learners.hosted.ledger.job_rows import Place
+from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX, Place
 from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, bedrock_url, need_boto3
 from tunecurve.learners.hosted.transport.failures import plain_reason
 from tunecurve.learners.hosted.transport.rest import JsonObject, all_entries

@@ -17,8 +17,9 @@ from dataclasses import replace
 from tunecurve.errors import ModelError, MoneyError, TunecurveError
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.deployments.keeper import DeploymentKeeper, hourly, kept
-from tunecurve.learners.hosted.deployments.types import OUR_PREFIX, Deployment, DeploymentBackend
+from tunecurve.learners.hosted.deployments.types import Deployment, DeploymentBackend
 from tunecurve.learners.hosted.ledger.deployments import CREATING, IN_DOUBT, KEPT, STANDING, DeploymentRow
+from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX
 from tunecurve.learners.hosted.prices import hosting_usd, money
 from tunecurve.learners.hosted.transport.failures import status_of
 from tunecurve.learners.hosted.tuning.errors import NotThere, TransientError, asking

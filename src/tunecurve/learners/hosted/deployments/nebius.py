@@ -10,14 +10,13 @@ from urllib.parse import quote, urlsplit
 
 from tunecurve.errors import EnvironmentProblem
 from tunecurve.learners.hosted.deployments.types import (
-    OUR_PREFIX,
     Deployment,
     DeploymentBackend,
     DeploymentState,
     Hosting,
     state_by_word,
 )
-from tunecurve.learners.hosted.ledger.job_rows import Place
+from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX, Place
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.rest import JsonObject, JsonService, all_entries, told_object
 from tunecurve.privacy.redact import redact

@@ -16,14 +16,13 @@ from contextlib import suppress
 from tunecurve.errors import EnvironmentProblem, ModelError
 from tunecurve.learners.hosted.deployments.together_endpoints import TogetherEndpoints
 from tunecurve.learners.hosted.deployments.types import (
-    OUR_PREFIX,
     Deployment,
     DeploymentBackend,
     Hosting,
     most_told,
     state_by_word,
 )
-from tunecurve.learners.hosted.ledger.job_rows import Place
+from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX, Place
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.failures import plain_reason, status_of
 from tunecurve.learners.hosted.transport.rest import (

@@ -7,16 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tunecurve.errors import TunecurveError
-from tunecurve.learners.hosted.ledger.job_rows import Place
+from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX, Place
 from tunecurve.learners.hosted.transport.usage import whole_number
-from tunecurve.learners.hosted.tuning.errors import TransientError, refusal_of_creation
-from tunecurve.learners.hosted.tuning.types import NotCreated, NotReadyYet, QuotaFull
+from tunecurve.learners.hosted.tuning.errors import creating
 
 # "gone": deleted, or never there.
 DeploymentState = Literal["starting", "ready", "failed", "stopped", "deleting", "gone", "unknown"]
-# What the names of all our deployments begin with.
-OUR_PREFIX = "tunecurve-"
 
 # Every provider has its own words; the first that is found in one decides.
 _WORDS: tuple[tuple[str, DeploymentState], ...] = (
@@ -100,12 +96,8 @@ class DeploymentBackend:
         CreationUnclear
             When one may have been made.
         """
-        try:
+        with creating():
             return self._create(name, model)
-        except (TunecurveError, TransientError, QuotaFull, NotCreated, NotReadyYet):
-            raise
-        except Exception as error:
-            raise refusal_of_creation(error) from None
 
     def get(self, provider_id: str) -> Deployment:
         """Return one deployment; one that is not there raises an error with status 404."""

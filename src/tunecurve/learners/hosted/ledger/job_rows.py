@@ -18,6 +18,8 @@ NOT_MADE = "not made"
 NOT_SENT = frozenset({QUEUED_HERE, PREPARING, NOT_MADE})
 # What distinguishes an account and an address from others, and lets a backend be opened there again.
 Place = dict[str, str | int | None]
+# What the names of our jobs, files and deployments begin with at providers.
+OUR_PREFIX = "tunecurve-"
 
 
 def suffix_of(key: str) -> str:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from tunecurve.errors import ModelError, TunecurveError
-from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob
-from tunecurve.learners.hosted.tuning.errors import TransientError, asking, refusal_of_creation
+from tunecurve.errors import ModelError
+from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX, Place, ProviderJob
+from tunecurve.learners.hosted.tuning.errors import asking, creating
 from tunecurve.learners.hosted.tuning.limits import check_manner
-from tunecurve.learners.hosted.tuning.types import CreationUnclear, JobRequest, NotCreated, NotReadyYet, QuotaFull
+from tunecurve.learners.hosted.tuning.types import JobRequest
 from tunecurve.prompts import TuningExample
-
-# What the names of our jobs and files begin with.
-KEY_PREFIX = "tunecurve-"
 
 
 class TuningBackend:
@@ -61,12 +58,8 @@ class TuningBackend:
 
     def create(self, request: JobRequest, training_file: str) -> ProviderJob:
         """Create the job, in one attempt; raises QuotaFull, NotReadyYet, NotCreated or CreationUnclear."""
-        try:
+        with creating():
             return self._create(request, training_file)
-        except (QuotaFull, NotReadyYet, NotCreated, CreationUnclear, TunecurveError, TransientError):
-            raise
-        except Exception as error:
-            raise refusal_of_creation(error) from None
 
     def jobs(self) -> list[ProviderJob]:
         """Return the account's jobs, newest first."""
@@ -103,4 +96,4 @@ def as_file(lines: Sequence[str]) -> bytes:
 
 def our_key(name: str | None) -> str | None:
     """Return a job's name where it is a key of ours."""
-    return name if name and name.startswith(KEY_PREFIX) else None
+    return name if name and name.startswith(OUR_PREFIX) else None

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError
-from tunecurve.learners.hosted.ledger.job_rows import Place, ProviderJob
+from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX, Place, ProviderJob
 from tunecurve.learners.hosted.transport.aws_access import as_told, aws_client, bedrock_url, need_boto3, region_of
 from tunecurve.learners.hosted.transport.failures import AWS_LOGIN_HINT, plain_reason
 from tunecurve.learners.hosted.transport.rest import JsonObject, all_entries
-from tunecurve.learners.hosted.tuning.backend import KEY_PREFIX, TuningBackend, as_file, our_key
+from tunecurve.learners.hosted.tuning.backend import TuningBackend, as_file, our_key
 from tunecurve.learners.hosted.tuning.errors import asking
 from tunecurve.learners.hosted.tuning.limits import SERVED_ON_DEMAND
 from tunecurve.learners.hosted.tuning.types import JobRequest, state_by_word, told_numbers
@@ -120,7 +120,7 @@ class BedrockTuning(TuningBackend):
         """Return the account's customization jobs in this region that are ours by name."""
 
         def ask(mark: str | None) -> JsonObject:
-            asked = {"nameContains": KEY_PREFIX, "sortBy": "CreationTime", "sortOrder": "Descending"}
+            asked = {"nameContains": OUR_PREFIX, "sortBy": "CreationTime", "sortOrder": "Descending"}
             more = {"nextToken": mark} if mark else {}
             return as_told(self.client.list_model_customization_jobs(maxResults=MOST_A_PAGE, **asked, **more))
 

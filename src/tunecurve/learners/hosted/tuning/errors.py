@@ -54,6 +54,17 @@ def asking(what: str) -> Iterator[None]:
         raise (NotThere if status_of(error) in (404, 410) else ModelError)(f"{what}: {reason}") from None
 
 
+@contextmanager
+def creating() -> Iterator[None]:
+    """Turn an SDK's error at the creation of a job or deployment into what it means; see `refusal_of_creation`."""
+    try:
+        yield
+    except (TunecurveError, TransientError, QuotaFull, NotReadyYet, NotCreated, CreationUnclear):
+        raise
+    except Exception as error:
+        raise refusal_of_creation(error) from None
+
+
 def refusal_of_creation(error: Exception) -> Exception:
     """Return what an error at a creation means: a quota that is full now, something that is needed and not ready yet, nothing
     made, or perhaps something made."""

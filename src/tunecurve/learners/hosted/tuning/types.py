@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tunecurve.learners.hosted.ledger.job_rows import JobState, Place, TuningRecipe
+from tunecurve.learners.hosted.ledger.job_rows import OUR_PREFIX, JobState, Place, TuningRecipe
 from tunecurve.prompts import TuningExample
 from tunecurve.spec.study import stable_hash
 
@@ -91,7 +91,7 @@ class JobRequest:
             "seed": self.seed,
             "rows": stable_hash(rows, 64),
         }
-        return "tunecurve-" + stable_hash({**parts, "place": self.place, "attempt": self.attempt}, 20)
+        return OUR_PREFIX + stable_hash({**parts, "place": self.place, "attempt": self.attempt}, 20)
 
 
 class QuotaFull(Exception):
