@@ -73,9 +73,14 @@ class MeasuredCurve:
         return self.one.exam and (self.one.name, self.learner) not in LOOKED_AT
 
     @property
+    def is_learned(self) -> bool:
+        """Whether priors are learned from it: language models of the tuning half, of four sizes or more."""
+        return not self.one.exam and self.learner not in KIND_LEFT_OPEN and len(self.runs) > FEWEST
+
+    @property
     def is_fresh(self) -> bool:
-        """Whether it was measured after the rules for fewer than three sizes were chosen."""
-        return (self.one.name, self.learner) in AFTERWARDS
+        """Whether it was measured after the rules for fewer than three sizes were chosen, and nothing was learned from it."""
+        return (self.one.name, self.learner) in AFTERWARDS and not self.is_learned
 
     @property
     def mark(self) -> str:

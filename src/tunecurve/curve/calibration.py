@@ -1,7 +1,7 @@
 """Conformal calibration: intervals and medians that are right as often as they say, on curves they were not built from.
 
-Language models have one correction, a spread that grows with the number of sizes; it is applied to all that may be one. Others
-have three corrections of the forecast's draws, each pulled to "no change":
+Language models have one correction, a spread that grows with the number of sizes, and is a tenth narrower from three sizes on; it
+is applied to all that may be one. Others have three corrections of the forecast's draws, each pulled to "no change":
 
 - **levels**: nearly two thirds of the outcomes lay on one side of the uncorrected median: accuracies of tuning curves below
   it, for the prior expects more late rises than those curves have; losses better than it. A beta calibration (Kull et
@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from tunecurve.curve.families import Floats
+from tunecurve.curve.kinds import FEWEST_SIZES
 from tunecurve.curve.priors import prior_table
 
 
@@ -46,7 +47,9 @@ def spread_factors(kind: str, doublings: Floats, sizes: int, *, replicated: bool
     entry = prior_table()[kind]
     beyond = np.clip(doublings, 0.0, 6.0)
     overall = np.log(prior_table()["few_sizes"].get(str(sizes), 1.0))
-    overall += np.log(entry["coverage"]["replicated" if replicated else "single"])
+    coverage = entry["coverage"]
+    factor = coverage["replicated" if replicated else "single"]
+    overall += np.log(coverage.get("few_sizes", factor) if sizes < FEWEST_SIZES else factor)
     factors = []
     for side in ("better", "worse"):
         constant, slope, per_size = entry["calibration"][side]
