@@ -1,6 +1,6 @@
 """Forecasts from a single size, with the falls of the shapes that fit it as they are, and smaller (`calibration.smaller_falls`).
 
-    python benchmarks/forecast/one_size.py CURVES.csv
+    python benchmarks/forecast/one_size.py CURVES.csv --work FOLDER
 
 CURVES.csv holds LCDB and loss curves; the farm's stored curves stand beside them. Each curve is forecast from its first run of one size,
 at the largest size within 8 times. Groups of data (sources, for the farm) count the same. Losses are in per cent of the true loss.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from curves import Curve, Task, read_curves
-from facts import Known, crps_of, even_weights, of_the_farm, quantiles
+from facts import Known, crps_of, even_weights, left_out, of_the_farm, quantiles
 from fewer_sizes import make_tasks
 from leave_one_source_out import FARTHEST, task, with_table
 from sets import read_sets
@@ -59,9 +59,9 @@ def groups(path: Path) -> Iterator[tuple[str, list[tuple[Known, Task]], str | No
                 yield f"{name}, classical stated", rows, CLASSICAL
 
 
-def cell(rows: list[tuple[Known, Task]], kind: str | None) -> str:
+def cell(rows: list[tuple[Known, Task]], work: Path, kind: str | None) -> str:
     """CRPS and coverage."""
-    answers = np.array([quantiles(one, t, {}, None, one.kind if kind == "" else kind) for one, t in rows])
+    answers = left_out(rows, work, lambda one, t: quantiles(one, t, {}, None, one.kind if kind == "" else kind))
     truth = np.array([t.truth for _, t in rows])
     unit = np.array([t.truth / 100.0 if one.curve.score_range[1] is None else 1.0 for one, t in rows])
     weight = even_weights(rows)
@@ -73,10 +73,12 @@ def main() -> None:
     """Print a row a group."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("curves", type=Path)
+    parser.add_argument("--work", type=Path, required=True, help="folder of leave_one_source_out.py")
+    options = parser.parse_args()
     print("| one size shown | tasks | CRPS, 80 / 90 %: falls as they are | smaller |")
-    for name, rows, kind in groups(parser.parse_args().curves):
-        (before,) = with_table({"few_sizes_falls": {}}, lambda rows=rows, kind=kind: [cell(rows, kind)])
-        print(f"| {name} | {len(rows)} | {before} | {cell(rows, kind)} |", flush=True)
+    for name, rows, kind in groups(options.curves):
+        (before,) = with_table({"few_sizes_falls": {}}, lambda rows=rows, kind=kind: [cell(rows, options.work, kind)])
+        print(f"| {name} | {len(rows)} | {before} | {cell(rows, options.work, kind)} |", flush=True)
 
 
 if __name__ == "__main__":
