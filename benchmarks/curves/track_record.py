@@ -276,14 +276,14 @@ def _introduction(found: Sequence[Outcome], rows: Sequence[PointRow], exam: Sequ
         **The exam.** {len(exam)} of the {n_sources} sources are left out of all tuning, of priors and calibration alike (marked *
         below): {", ".join(exam)}. They were chosen before anything was measured, by the order of a hash of their names
         (`exam` in `benchmarks/curves/sets.toml`). {_unmeasured(found, exam, n_sources)}
-        From the others the prior of language models was learned, beside published curves: {_names(found, "is_learned")}. Their
+        From the others the prior of language models was learned, beside published curves: {_names(item.curve for item in found if item.curve.is_learned)}. Their
         forecasts below are of curves that the prior has seen; docs/forecasting.md leaves each of their sources out.
         One choice was made after a look at TF-IDF curves of seven sets, three of the exam
         among them (banking77, mts_sections, xsid): that the engine is not told what TF-IDF is. Marked (*), these three
         are counted with the rest, not with the exam. Two rules for fewer than three sizes (where a curve starts by its floor and its
         prompts; smaller falls after a single size) were learned from published curves and chosen with most of these curves in
         view; chosen without the exam's sources they would have been the same (docs/forecasting.md). What was measured after that,
-        and not learned from, is pooled by itself: {_names(found, "is_fresh")}."""
+        and not learned from, is pooled by itself: {_names(item.curve for item in found if item.curve.is_fresh)}."""
     reading = """
         **How to read it.** An 80 % interval should hold 80 % of the time. Every source counts the same in the shares and in
         CRPS. Sizes and metrics of one curve, and curves of one source, rise and fall together: a share of few sources can be far
@@ -317,9 +317,9 @@ def _unmeasured(found: Sequence[Outcome], exam: Sequence[str], n_sources: int) -
     return f"The tables hold the {len(there)} sources of which two sizes or more are measured{names}. "
 
 
-def _names(found: Sequence[Outcome], what: str) -> str:
-    """Return the learners and sets of the curves of which this property is true."""
-    chosen = {(item.curve.learner, item.curve.one.name) for item in found if getattr(item.curve, what)}
+def _names(curves: Iterable[MeasuredCurve]) -> str:
+    """Return the learners of these curves, and their sets."""
+    chosen = {(curve.learner, curve.one.name) for curve in curves}
     learners = sorted({learner for learner, _ in chosen})
     return "; ".join(f"{one} on {', '.join(sorted(name for own, name in chosen if own == one))}" for one in learners)
 
