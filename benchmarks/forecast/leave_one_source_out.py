@@ -212,7 +212,9 @@ def left_out(
         stated = {
             row: None if kinds is None else kinds.get(tasks[row].curve.curve_id, priors.LANGUAGE_MODEL) for row in rows
         }
-        answers[rows] = with_table(table, lambda stated=stated: [ours(tasks[row], kind) for row, kind in stated.items()])
+        answers[rows] = with_table(
+            table, lambda stated=stated: [ours(tasks[row], kind) for row, kind in stated.items()]
+        )
     return answers
 
 

@@ -3,9 +3,9 @@
     python benchmarks/forecast/nested.py CURVES.csv --work FOLDER
 
 Every candidate setting is learned anew without each source (sources of few tasks are left out together), and widened more or less
-where many sizes are shown, or narrowed as a whole. Then, for many random halves of the sources: the candidate with the lowest CRPS on one half is
-judged on the other. Forecasts are those of the
-language-model prior alone, reweighted draws instead of new fits, which is exact enough to compare settings.
+where many sizes are shown, or narrowed as a whole. Then, for many random halves of the sources: the candidate with the lowest CRPS
+on one half is judged on the other. Forecasts are those of the language-model prior alone, reweighted draws instead of new fits,
+which is exact enough to compare settings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ from run_exam import LEVELS
 SPLITS = 200
 # How much the logarithm of the spread rises with each size beyond four (`leave_one_source_out.PER_SIZE`), and the factor on all of
 # it (`NARROWER`).
-SPREADS = {"": (0.0, 1.0), ", 0.1 a size": (0.1, 1.0), ", 0.2 a size": (0.2, 1.0), ", 0.2 a size, a tenth narrower": (0.2, 0.9)}
+SPREADS = {
+    "": (0.0, 1.0),
+    ", 0.1 a size": (0.1, 1.0),
+    ", 0.2 a size": (0.2, 1.0),
+    ", 0.2 a size, a tenth narrower": (0.2, 0.9),
+}
 SYMMETRIC = (("drift", 0.004), ("drift", 0.02), ("drift", 0.06), ("drift", 0.15), ("drift", 0.35))
 CANDIDATES = {
     "symmetric departures": replace(SETTINGS, departures=SYMMETRIC, departures_start=(0.5, 0.5, 0.0, -1.0, -2.0)),
