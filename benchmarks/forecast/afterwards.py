@@ -3,7 +3,7 @@
     python benchmarks/forecast/afterwards.py --work FOLDER
 
 Before any size: what the engine is told of the start. After one size: the falls of the shapes that fit it as they are, and smaller
-(`calibration.smaller_falls`). Sources that were learned from are left out (FOLDER is that of `leave_one_source_out.py`); all count the same.
+(`calibration.smaller_falls`). Sources that were learned from are left out (FOLDER: that of `leave_one_source_out.py`); all count the same.
 """
 
 from __future__ import annotations
