@@ -277,7 +277,8 @@ def _introduction(found: Sequence[Outcome], rows: Sequence[PointRow], exam: Sequ
         below): {", ".join(exam)}. They were chosen before anything was measured, by the order of a hash of their names
         (`exam` in `benchmarks/curves/sets.toml`). {_unmeasured(found, exam, n_sources)}
         From the others the prior of language models was learned, beside published curves:
-        {_names(item.curve for item in found if item.curve.is_learned)}. Their forecasts below are of curves that the prior has seen; docs/forecasting.md leaves each of their sources out.
+        {_names(item.curve for item in found if item.curve.is_learned)}. Their forecasts
+        below are of curves that the prior has seen; docs/forecasting.md leaves each of their sources out.
         One choice was made after a look at TF-IDF curves of seven sets, three of the exam
         among them (banking77, mts_sections, xsid): that the engine is not told what TF-IDF is. Marked (*), these three
         are counted with the rest, not with the exam. Two rules for fewer than three sizes (where a curve starts by its floor and its
