@@ -342,3 +342,10 @@ def test_what_a_choice_was_made_on_is_no_exam_any_more():
     assert marks == [" (*)", " *", ""]
     for name, learner in track_record.LOOKED_AT:
         assert not curve(name, learner).is_exam
+
+
+def test_the_prior_is_learned_from_no_curve_of_the_exam():
+    curves = track_record.read_curves(points.read_points(track_record.MEASURED), sets.read_sets())
+    learned = [curve for curve in curves if curve.is_learned]
+    assert learned
+    assert not [curve for curve in learned if curve.one.exam or curve.is_fresh or curve.learner == "tfidf"]

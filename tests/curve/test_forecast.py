@@ -12,6 +12,7 @@ import pytest
 
 from tunecurve.curve.answer import Verdict
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
+from tunecurve.curve.priors import prior_table
 from tunecurve.curve.units import in_digits
 from tunecurve.errors import DataError, UsageError
 
@@ -455,3 +456,19 @@ def test_test_rows_are_one_number_or_one_a_score(scores: list, direction: str) -
 def test_wrong_options_are_usage_errors(options: dict) -> None:
     with pytest.raises(UsageError):
         forecast_curve(ARTICLE, **options)
+
+
+def test_what_is_learned_for_three_sizes_and_more_leaves_fewer_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    def widths() -> list[float]:
+        forecasts = [
+            forecast_curve(CurvePoints(*curve), (0, 100), at=[800.0], kind="language-model", backtest=False)
+            for curve in (([100.0], [60.0]), ([100.0, 200.0], [60.0, 66.0]), ([50.0, 100.0, 200.0], [52.0, 60.0, 66.0]))
+        ]
+        return [float(np.ptp(one.forecasts[0].intervals["0.80"])) for one in forecasts]
+
+    now = widths()
+    table = dict(prior_table()["language-model"])
+    monkeypatch.setitem(prior_table(), "language-model", table | {"coverage": {"single": 1.0, "replicated": 1.0}})
+    before = widths()
+    assert now[:2] == before[:2]
+    assert now[2] < before[2]
