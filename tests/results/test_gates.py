@@ -2,6 +2,7 @@
 
 import html
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tunecurve.results.collect import describe_metric
 from tunecurve.results.gates import answer_findings, constant_findings, floor_findings, gated
 from tunecurve.results.model import Results
 from tunecurve.results.points import ScoredPoint
+from tunecurve.results.records.points import MetricResult
 from tunecurve.results.records.test_set import LeakBound, TestSet
 from tunecurve.run import StudyRun, run_study
 from tunecurve.tasks.lookup import task_of
@@ -236,6 +238,31 @@ def test_the_floor_forbids_the_verdict(floor, scores, word, expected):
     found = floor_findings(points, ACCURACY, 0.95, {"m": word}, task_of("classification"))
     assert [finding.code for finding in found] == ([expected] if expected else [])
     assert all(finding.blocks == ("verdict",) for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("score", "leaks", "said"),
+    [
+        (
+            61.0,
+            3.0,
+            "something has been learnt (Documents that leak 100.0 -> 3.0 on 20 rows), but what Accuracy gains cannot be told yet",
+        ),
+        (61.0, 99.5, "by more than noise: whether anything has been learnt cannot be told yet"),
+        (55.0, 3.0, "nothing has been learnt yet by Accuracy, though Documents that leak 100.0 -> 3.0 on 20 rows"),
+        (55.0, 99.5, ": nothing has been learnt yet"),
+    ],
+)
+def test_the_second_metric_says_what_the_first_cannot(score, leaks, said):
+    second = MetricResult("leaks", "Documents that leak", "min", (0.0, 100.0), "sig")
+    points = []
+    for strategy, value, leak in (("floor", 60.0, 100.0), ("fine-tune", score, leaks)):
+        point = scored_point(strategy, value, 20 if strategy == "fine-tune" else 0, spread=40.0)
+        other = {second.name: Jackknife(leak, leak + 0.05 * np.linspace(-1, 1, 200), np.ones(200))}
+        points.append(replace(point, jackknives=point.jackknives | other, scores=point.scores | {second.name: [leak]}))
+    (found,) = floor_findings(points, ACCURACY, 0.95, {"m": "flat"}, task_of("masking"), second)
+    assert found.text.endswith(said)
+    assert found.blocks == ("verdict",)
 
 
 def test_a_rising_curve_below_the_floor_is_warned_of_and_keeps_its_verdict():

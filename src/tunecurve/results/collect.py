@@ -115,7 +115,7 @@ class ResultsBuilder:
             [one.scored for one in finished], seed=self.spec.bootstrap.seed, floor_title=self.spec.kind.floor.title
         )
         primary, level = self.described[0], self.spec.bootstrap.level
-        second = next(metric for metric in self.described if metric.name == self.spec.kind.second_metric)
+        second = self._second
         points, found = self._points(scored, finished), comparisons(scored, self.described, level)
         forecaster = self._forecaster(finished, scored, unsettled(points, primary))
         # Target, prices and the gain that matters are in the headline metric's units.
@@ -187,6 +187,10 @@ class ResultsBuilder:
         learners = {item.trial.learner: item.config["learner"].get("kind") for item in self.planned}
         return {name: LANGUAGE_MODEL for name, kind in learners.items() if kind != "tfidf"}
 
+    @property
+    def _second(self) -> MetricResult:
+        return next(metric for metric in self.described if metric.name == self.spec.kind.second_metric)
+
     def _gates(
         self, points: Sequence[ScoredPoint], forecast: Mapping[str, LearnerForecast], finished: Sequence[ReadTrial]
     ) -> list[Finding]:
@@ -195,8 +199,9 @@ class ResultsBuilder:
         words = {learner: one.word for learner, one in forecast.items()}
         trials = [one.result for one in finished]
         n_different = {one.result.folder: one.n_different for one in finished}
+        primary, level = self.described[0], self.spec.bootstrap.level
         return [
-            *floor_findings(points, self.described[0], self.spec.bootstrap.level, words, self.spec.kind),
+            *floor_findings(points, primary, level, words, self.spec.kind, self._second),
             *answer_findings(trials, targets.count("")),
             *training_findings(trials),
             *teaching_findings(trials),

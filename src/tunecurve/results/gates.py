@@ -32,7 +32,12 @@ FEWEST_ROWS_FOR_CONSTANT = 10
 
 
 def floor_findings(
-    points: Sequence[ScoredPoint], metric: MetricResult, level: float, words: Mapping[str, str | None], task: Task
+    points: Sequence[ScoredPoint],
+    metric: MetricResult,
+    level: float,
+    words: Mapping[str, str | None],
+    task: Task,
+    second: MetricResult | None = None,
 ) -> list[Finding]:
     """Return whether the floor is the best already, and which learners have no size above it.
 
@@ -48,6 +53,8 @@ def floor_findings(
         By learner, the word of the verdict that its curve alone would get: one that rises may start below the floor.
     task : Task
         For the advice.
+    second : MetricResult, optional
+        The task's second metric: what it shows for certain is said where the headline metric shows nothing.
     """
     floor = next((point for point in points if point.strategy == "floor"), None)
     if floor is None or not math.isfinite(floor.scores[metric.name][0]):
@@ -61,26 +68,47 @@ def floor_findings(
     for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
         tuned = [point for point in points if point.learner == learner and point.strategy == "fine-tune"]
         gains = [difference(floor, point, metric, level) for point in tuned]
-        finding = _not_above(floor, learner, gains, metric, words.get(learner), task)
-        found += [finding] if finding is not None else []
+        surer = _surely_better(floor, tuned, second, level)
+        if said := _not_above(floor, gains, metric, surer):
+            text, remedy = said
+            remedy += f"; {task.floor_remedy}" if task.floor_remedy else ""
+            blocks: tuple[Claim, ...] = () if words.get(learner) == "rising" else ("verdict",)
+            found.append(Finding(NOT_ABOVE_FLOOR, f"{learner}: {text}", remedy, blocks=blocks, learner=learner))
     return found
 
 
+def _surely_better(floor: ScoredPoint, tuned: Sequence[ScoredPoint], metric: MetricResult | None, level: float) -> str:
+    """Return the largest size that is better than the floor by more than noise in a metric, in words; empty where none is."""
+    if metric is None:
+        return ""
+    for point in sorted(tuned, key=lambda point: -point.train_size):
+        if is_surely_better(difference(floor, point, metric, level), metric):
+            before, now = (one.jackknives[metric.name].estimate for one in (floor, point))
+            return f"{metric.title} {before:.1f} -> {now:.1f} on {point.train_size:,} rows"
+    return ""
+
+
+def is_surely_better(gain: Difference, metric: MetricResult) -> bool:
+    """Return whether the whole interval of a gain lies on the better side of none."""
+    return min(metric.sign * (gain.low or 0.0), metric.sign * (gain.high or 0.0)) > 0
+
+
 def _not_above(
-    floor: ScoredPoint, learner: str, gains: Sequence[Difference], metric: MetricResult, word: str | None, task: Task
-) -> Finding | None:
-    if any(min(metric.sign * (gain.low or 0.0), metric.sign * (gain.high or 0.0)) > 0 for gain in gains):
+    floor: ScoredPoint, gains: Sequence[Difference], metric: MetricResult, surer: str
+) -> tuple[str, str] | None:
+    """Return what is said of a learner with no size above the floor, and what to do."""
+    if any(is_surely_better(gain, metric) for gain in gains):
         return None
     nothing = f"the floor ({floor.label}, {floor.scores[metric.name][0]:.1f})"
     if any(metric.sign * (gain.difference or 0.0) > 0 for gain in gains):
-        text = f"{learner}: no size is above {nothing} by more than noise: whether anything has been learnt cannot be told yet"
-        remedy = "take more test rows, train on more rows or for more steps"
-    else:
-        text = f"{learner}: no size is above {nothing}: nothing has been learnt yet"
-        remedy = "train on more rows or for more steps"
-    remedy += f"; {task.floor_remedy}" if task.floor_remedy else ""
-    blocks: tuple[Claim, ...] = () if word == "rising" else ("verdict",)
-    return Finding(NOT_ABOVE_FLOOR, text, remedy, blocks=blocks, learner=learner)
+        learnt = f"something has been learnt ({surer}), but" if surer else "whether anything has been learnt"
+        learnt += f" what {metric.title} gains" if surer else ""
+        text = f"no size is above {nothing} by more than noise: {learnt} cannot be told yet"
+        return text, "take more test rows, train on more rows or for more steps"
+    learnt = (
+        f"nothing has been learnt yet by {metric.title}, though {surer}" if surer else "nothing has been learnt yet"
+    )
+    return f"no size is above {nothing}: {learnt}", "train on more rows or for more steps"
 
 
 def answer_findings(trials: Sequence[FinishedTrial], n_empty_targets: int) -> list[Finding]:

@@ -16,21 +16,22 @@ def test_small_sizes_get_more_epochs(n, epochs, n_steps):
 
 
 def test_learning_rate_falls_with_width_and_is_capped():
-    assert resolve_recipe({}, 100, 576).learning_rate == pytest.approx(5e-4 * (2000 / 576) ** 0.781 * 0.25)
+    assert resolve_recipe({}, 100, 4096).learning_rate == pytest.approx(5e-4 * (2000 / 4096) ** 0.781)
     assert resolve_recipe({}, 100, 4096).learning_rate < resolve_recipe({}, 100, 2048).learning_rate
-    assert resolve_recipe({}, 100, 16).learning_rate == 1e-3
+    assert resolve_recipe({}, 100, 576).learning_rate == resolve_recipe({}, 100, 16).learning_rate == 1e-3
 
 
-@pytest.mark.parametrize(
-    ("given", "n"), [({"min_steps": 75}, 200), ({}, 10), ({"epochs": 1}, 600), ({"epochs": 3}, 400)]
-)
-def test_short_trainings_take_longer_steps(given, n):
-    recipe, usual = resolve_recipe(given, n, 4096), resolve_recipe({}, 200, 4096)
-    assert recipe.n_steps <= usual.n_steps == 150
-    assert recipe.learning_rate == pytest.approx(usual.learning_rate * 150 / recipe.n_steps)
-    assert resolve_recipe({"epochs": 1}, 8, 4096).learning_rate == 1e-3
-    assert resolve_recipe({**given, "name": "article"}, n, 4096).learning_rate == 1e-4
-    assert resolve_recipe({**given, "learning_rate": 2e-5}, n, 4096).learning_rate == 2e-5
+@pytest.mark.parametrize("n", [10, 200, 6400])
+def test_short_and_long_trainings_have_one_learning_rate(n):
+    assert resolve_recipe({}, n, 4096).learning_rate == resolve_recipe({}, 50, 4096).learning_rate
+    assert resolve_recipe({"name": "article"}, n, 4096).learning_rate == 1e-4
+    assert resolve_recipe({"learning_rate": 2e-5}, n, 4096).learning_rate == 2e-5
+
+
+@pytest.mark.parametrize(("batch_size", "share"), [(2, 0.5), (8, 1.0), (32, 1.0)])
+def test_smaller_batches_take_shorter_steps(batch_size, share):
+    rate = resolve_recipe({"batch_size": batch_size}, 100, 2048).learning_rate
+    assert rate == pytest.approx(share * resolve_recipe({}, 100, 2048).learning_rate)
 
 
 def test_the_quick_study_learns_at_the_highest_rate():

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunecurve.learners.development_settings import DevelopmentSettings
-from tunecurve.learners.epochs import USUAL_STEPS, epochs_for
+from tunecurve.learners.epochs import epochs_for
 from tunecurve.learners.torch.recipe import TrainingRecipe
+
+USUAL_BATCH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +29,17 @@ def resolve_recipe(settings: dict[str, Any], n_examples: int, hidden_size: int) 
     Notes
     -----
     ``default``: batch 8; ``epochs = clip(ceil(min_steps * 8 / n), 2, max_epochs)``; learning rate
-    ``5e-5 * 10 * (2000 / hidden) ** 0.781 * sqrt(batch / 128)`` (the width rule is the one published with the Tinker
-    cookbook, scaled to small batches), times ``150 / steps`` where a training has fewer than 150, at most 1e-3: what it
-    lacks in steps a short training makes up for in their length. ``article``: 2 epochs, batch 4, 1e-4.
+    ``5e-5 * 10 * (2000 / hidden) ** 0.781``, at most 1e-3 (the width rule is the one published with the Tinker cookbook; measured on
+    SmolLM2-135M alone, whose rate is 1e-3), times ``sqrt(batch / 8)`` for smaller batches. ``article``: 2 epochs, batch 4, 1e-4.
     """
     given = {key: value for key, value in settings.items() if value is not None}
     name = given.get("name", "default")
     is_article = name == "article"
-    batch_size = given.get("batch_size", 4 if is_article else 8)
+    batch_size = given.get("batch_size", 4 if is_article else USUAL_BATCH)
     development = DevelopmentSettings.of(given, n_examples)
     epochs = epochs_for(given, development.n_trained, batch_size)
     n_steps = epochs * math.ceil(development.n_trained / batch_size)
-    by_width = 5e-5 * 10 * (2000 / hidden_size) ** 0.781 * math.sqrt(batch_size / 128)
-    by_width = min(1e-3, by_width * max(1.0, USUAL_STEPS / n_steps))
+    by_width = min(1e-3, 5e-5 * 10 * (2000 / hidden_size) ** 0.781) * min(1.0, math.sqrt(batch_size / USUAL_BATCH))
     usual = 1e-4 if is_article else by_width
     learning_rate = usual if given.get("learning_rate", "auto") == "auto" else given["learning_rate"]
     return Recipe(
