@@ -39,6 +39,7 @@ COVERED = {
     "curve/p[or]*.py": "curve/test_kinds.py",
     "curve/t[ae]*.py": "curve/test_simulation.py",
     "curve/*": "curve/test_forecast.py",
+    "data/synthetic_pii/recognised.py": "data/test_recognised_rows.py",
     "data/synthetic_pii/*": "data/test_synthetic_pii.py",
     "data/sides.py": "study/test_own_test_rows.py",
     "data/length.py": "study/test_checks.py",

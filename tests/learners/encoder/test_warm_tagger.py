@@ -133,15 +133,14 @@ def made_up(n, style="[{}]", language="en", seed=9):
         made_up(60, language=["de", "it"]),
         simple_rows(100) + made_up(20),
         [{name: text.upper() for name, text in row.items()} for row in made_up(60)],
+        [{name: f"Hello. {text} Thanks!" for name, text in row.items()} for row in made_up(60)],
     ],
 )
 def test_rows_of_the_built_in_data_are_refused(tiny_encoder, tmp_path, write_rows, rows):
     path = write_rows(rows)
     values = {"data": {"source": str(path)}, "split": {"test_size": 10}, "train_sizes": [10], "shots": []}
     spec = {**values, "models": ["tagger:warm"], "encoder": FEW}
-    with pytest.raises(
-        UsageError, match="come from templates of builtin:pii, which its warm start has seen; use 'tagger'"
-    ):
+    with pytest.raises(UsageError, match="hold a template of builtin:pii, which its warm start has seen; use 'tagger'"):
         prepare_study(spec, StudyOptions(out=tmp_path / "run", learners={"tagger:warm": warm_tagger(tiny_encoder)}))
 
 
@@ -255,6 +254,31 @@ def test_labels_without_a_training_row_keep_what_they_are_called(tiny_encoder, t
     torch.testing.assert_close(model.head.weight[0], warm.head.weight[0])
     tuned, _ = tune(learner, tmp_path / "trial", rows)
     assert tuned.learner.model_for([])[1].known_labels == head.known_labels
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 17, 120])
+def test_with_few_made_up_rows_it_knows_the_labels_that_these_have(tiny_encoder, tmp_path, n_rows):
+    learner = warm_tagger(tiny_encoder, warm_rows=n_rows)
+    said_before = learner.warm.labels
+    renderer = PromptRenderer("unused", labels=LABELS)
+    rows = [renderer.tuning_example(row["source_text"], row["target_text"]) for row in simple_rows(20)]
+    finding = learner.row_findings(rows)[1].text
+    tuned, _ = tune(learner, tmp_path / "trial", rows)
+    head = learner.warm.load()[1]
+    assert said_before == {*head.known_labels} & {*LABELS}
+    assert len(said_before) < len(LABELS)
+    assert said_before <= {*tuned.learner.model_for([])[1].known_labels}
+    zero = f"knows {len(said_before)} of 56 labels" if said_before else "knows no label of this study by name"
+    assert zero in finding
+    missed = ", ".join(label for label in LABELS if label not in said_before)
+    assert f"none of its made-up rows has {missed}: raise encoder.warm_rows" in finding
+    model, zero_head = warm_tagger(tiny_encoder, warm_rows=n_rows).model_for([row.prompt for row in rows])
+    assert {*zero_head.known_labels} == said_before
+    assert model.head.out_features == 1 + 2 * len(said_before)
+
+
+def test_all_labels_are_known_from_enough_made_up_rows(tiny_encoder):
+    assert warm_tagger(tiny_encoder, warm_rows=1000).warm.labels == {*LABELS}
 
 
 def test_a_process_waits_for_the_one_that_trains(tiny_encoder):

@@ -7,7 +7,7 @@ study has; what has none is not masked.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tunecurve.data.synthetic_pii import LABELS
 
@@ -66,18 +66,25 @@ ALTERNATIVES: dict[str, tuple[str, ...]] = {
 }
 
 
-def labels_that_map(labels: Sequence[str]) -> dict[str, str]:
+def labels_that_map(labels: Sequence[str], known: Collection[str] = LABELS) -> dict[str, str]:
     """Return the study's label for every label of `builtin:pii` that has one.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        The study's.
+    known : collection of str
+        Labels of `builtin:pii` that there are rows of; default: all.
 
     >>> labels_that_map(["Full_Name", "ORG"])["LASTNAME"]
     'Full_Name'
     """
-    known = {_plain(label): label for label in reversed(labels)}
+    own = {_plain(label): label for label in reversed(labels)}
     found = {}
     for label in LABELS:
-        name = next((name for name in (label, *ALTERNATIVES.get(label, ())) if name in known), None)
-        if name is not None:
-            found[label] = known[name]
+        name = next((name for name in (label, *ALTERNATIVES.get(label, ())) if name in own), None)
+        if name is not None and label in known:
+            found[label] = own[name]
     return found
 
 

@@ -18,8 +18,10 @@ from filelock import Timeout
 from safetensors.torch import load_file
 
 from tunecurve.data.rows import content_id
-from tunecurve.data.synthetic_pii import generate_rows
+from tunecurve.data.synthetic_pii import LABELS, generate_rows
 from tunecurve.errors import DamagedFile, ModelError
+from tunecurve.formats.placeholders import CLASSIC
+from tunecurve.formats.spans import MaskFormat
 from tunecurve.learners.base import TrainingJob, TrainingProgress, Workload
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.learner import HEAD_FILE, TUNED_FOLDER, WEIGHTS_FILE
@@ -81,6 +83,17 @@ class WarmStart:
     def examples(self) -> tuple[TuningExample, ...]:
         """The rows that it is trained on."""
         return made_up_examples(self.languages, self.n_rows)
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """Those of `builtin:pii` that its head has: few rows do not have them all."""
+        found: set[str] = set()
+        for example in self.examples:
+            spans = MaskFormat(CLASSIC).derive(example.prompt.source, example.answer) or ()
+            found |= {span.label for span in spans} & {*LABELS}
+            if len(found) == len(LABELS):
+                break
+        return frozenset(found)
 
     def estimate_seconds(self) -> float:
         """Return about how long its training takes; 0 once it is there."""

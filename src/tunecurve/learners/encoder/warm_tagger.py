@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from tunecurve.data.rows import skeleton
+from tunecurve.data.synthetic_pii.recognised import holds_made_up_row
 from tunecurve.errors import UsageError
 from tunecurve.findings import Finding
 from tunecurve.formats.spans import MaskFormat
@@ -25,13 +25,10 @@ from tunecurve.learners.encoder.model import SegmentClassifier, Segments
 from tunecurve.learners.encoder.tagger import TaggerLearner
 from tunecurve.learners.encoder.tags import OUTSIDE, tag_names, tags_of
 from tunecurve.learners.encoder.warm_labels import labels_that_map
-from tunecurve.learners.encoder.warm_start import WarmStart, made_up_examples
+from tunecurve.learners.encoder.warm_start import WarmStart
 from tunecurve.learners.encoder.words import split_words
 from tunecurve.prompts import Prompt, TuningExample
 
-# Made-up rows of all languages that between them show nearly every template.
-ROWS_OF_ALL_TEMPLATES = 4000
-FEWEST_WORDS = 5
 MOST_SHARE_SEEN = 0.01
 WORDS_OF_A_NAME = 5
 
@@ -73,8 +70,10 @@ class WarmTaggerLearner(TaggerLearner):
         """
         _refuse_made_up_rows(self.name, examples)
         labels = examples[0].prompt.labels if examples else ()
-        known = set(labels_that_map(labels).values())
+        known = set(labels_that_map(labels, self.warm.labels).values())
         mapped = [label for label in labels if label in known]
+        by_any = set(labels_that_map(labels).values())
+        missed = [label for label in labels if label in by_any - known]
         text = (
             f"{self.name}: warm: {self.warm.describe()} before the rows of the study; n counts the study's rows alone"
         )
@@ -93,7 +92,7 @@ class WarmTaggerLearner(TaggerLearner):
             Finding("warm-start", text, is_note=True, learner=self.name),
             Finding(
                 "warm-start-labels",
-                f"{self.name}: without rows it knows {zero} by name, the others from the rows that have them",
+                f"{self.name}: without rows it knows {zero} by name, the others from the rows that have them{_unseen(missed)}",
                 f"measure tagger beside it: {helps}",
                 is_note=True,
                 learner=self.name,
@@ -120,7 +119,7 @@ class WarmTaggerLearner(TaggerLearner):
     def prepare(self, examples: Sequence[TuningExample]) -> Head:
         """Return labels, tags and how targets say spans; labels of the study that are known by name are among them."""
         found = super().prepare(examples)
-        by_name = labels_that_map(examples[0].prompt.labels).values() if examples else ()
+        by_name = labels_that_map(examples[0].prompt.labels, self.warm.labels).values() if examples else ()
         labels = sorted({*found.known_labels, *by_name})
         joined = found.joined
         if joined is not None:  # labels without rows follow all others
@@ -157,13 +156,18 @@ class WarmTaggerLearner(TaggerLearner):
         if prompt.numbered:
             form = replace(form, numbering=replace(form.numbering, labels=prompt.labels))
         warm, head = self.warm.load()
-        return _renamed(warm, head, labels_that_map(prompt.labels), MaskFormat(form))
+        return _renamed(warm, head, labels_that_map(prompt.labels, head.known_labels), MaskFormat(form))
+
+
+def _unseen(labels: Sequence[str]) -> str:
+    """Return what is said of labels that `builtin:pii` has, and the made-up rows that were trained on have not."""
+    return f"; none of its made-up rows has {', '.join(labels)}: raise encoder.warm_rows" if labels else ""
 
 
 def _tags_by_name(warm: Head, head: Head) -> torch.Tensor:
     """Return for each of the study's tags the warm tags whose labels are called alike, evenly; rows add up to 1 or to 0."""
     found = torch.zeros(len(head.classes), len(warm.classes))
-    for name, label in labels_that_map(head.known_labels).items():
+    for name, label in labels_that_map(head.known_labels, warm.known_labels).items():
         for position in "BI":
             found[head.classes.index(f"{position}-{label}"), warm.classes.index(f"{position}-{name}")] = 1.0
     return found / found.sum(dim=1, keepdim=True).clamp(min=1.0)
@@ -214,13 +218,9 @@ def _renamed(model: SegmentClassifier, head: Head, names: dict[str, str], writte
 
 def _refuse_made_up_rows(name: str, examples: Sequence[TuningExample]) -> None:
     """Raise UsageError when rows come from templates of `builtin:pii`: the warm start has seen every one of them."""
-    from tunecurve.data.synthetic_pii import LANGUAGES
-
-    known = {skeleton(made_up.answer) for made_up in made_up_examples(LANGUAGES, ROWS_OF_ALL_TEMPLATES)}
-    seen = [text for e in examples if (text := skeleton(e.answer, e.prompt.form)) in known]
-    telling = [text for text in seen if len(text.split()) >= FEWEST_WORDS]
-    if len(telling) > max(1.0, MOST_SHARE_SEEN * len(examples)):
+    n_seen = sum(holds_made_up_row(e.answer, e.prompt.form) for e in examples)
+    if n_seen > max(1.0, MOST_SHARE_SEEN * len(examples)):
         raise UsageError(
-            f"'{name}' cannot be measured on these rows: {len(telling):,} of {len(examples):,} come from templates of builtin:pii, "
+            f"'{name}' cannot be measured on these rows: {n_seen:,} of {len(examples):,} hold a template of builtin:pii, "
             "which its warm start has seen; use 'tagger', or data that were not made by builtin:pii"
         )
