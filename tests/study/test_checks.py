@@ -74,6 +74,16 @@ def test_a_leak_metric_that_finds_nothing_is_caught(monkeypatch):
     assert caught.places[0] == "line 1"
 
 
+def test_copied_inputs_leak_by_the_metric_that_the_task_names():
+    class Own(type(task_of("masking"))):
+        leak_metric = "leak_entities"
+
+    metrics = build_metrics(["bleu", "leak_entities"], LABELS)
+    known = check_known_answers(Own(), metrics, rows_of(), {})
+    assert {entry.answer: entry.scores["leak_entities"] for entry in known.checks} == {"targets": 0, "input": 100}
+    assert known.findings == []
+
+
 class _Wrapped:
     """A metric with one method changed."""
 

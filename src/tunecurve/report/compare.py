@@ -42,7 +42,7 @@ def _difference(item: PairedDifference) -> str:
         return f"not tested: {item.why}"
     if change.low is None or change.high is None:
         return f"{change.difference:+.1f}, no interval: {item.why}"
-    word = "a real difference" if change.low * change.high > 0 else "within noise"
+    word = "a real difference" if change.is_real else "within noise"
     why = f", {item.why}" if item.why else ""
     return f"{change.difference:+.1f} [{change.low:+.1f}, {change.high:+.1f}]: {word}{why}"
 

@@ -16,6 +16,7 @@ from tunecurve.report.plots import forecast_band, learner_colours, plain, with_b
 from tunecurve.report.tables import doublings
 from tunecurve.results.decision import decision_of
 from tunecurve.results.model import Results
+from tunecurve.results.points import floor_of
 from tunecurve.results.records.points import MetricResult, Point
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _draw_forecast(axes: Axes, results: Results, learner: str, colour: str) -> s
 
 def _draw_floor(axes: Axes, results: Results, look: Look) -> None:
     """Draw what doing nothing scores, with its name on the line."""
-    floor = next((point for point in results.points if point.strategy == "floor"), None)
+    floor = floor_of(results.points)
     value = floor.scores[results.primary_metric].estimate if floor else None
     if floor is None or value is None or not results.may_say(results.primary_metric, floor.learner):
         return

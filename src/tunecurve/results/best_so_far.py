@@ -103,7 +103,7 @@ def _last_step(best: Point, found: Sequence[Comparison], metric: MetricResult) -
     change = steps[-1].differences[metric.name] if steps else None
     if change is None or change.low is None or change.high is None:
         return ""
-    sure = "a real difference on this test set" if change.low * change.high > 0 else "within noise"
+    sure = "a real difference on this test set" if change.is_real else "within noise"
     first, second = (label.removeprefix("tuned on ") for label in (steps[-1].from_, steps[-1].to))
     return (
         f"From {first} to {second} rows the score changes by {change.difference:+.1f} "

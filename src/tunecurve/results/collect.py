@@ -35,6 +35,8 @@ from tunecurve.results.points import (
     combine_points,
     comparisons,
     defined,
+    floor_of,
+    mean_if_known,
     score_trial,
 )
 from tunecurve.results.prompting import PromptForecaster, PromptJudge
@@ -253,7 +255,7 @@ class ResultsBuilder:
         )
 
     def _points(self, scored: Sequence[ScoredPoint], finished: Sequence[ReadTrial]) -> list[Point]:
-        floor = next((point for point in scored if point.strategy == "floor"), None)
+        floor = floor_of(scored)
         writer = PointWriter(self.described, self.spec.bootstrap.level, self.unit, floor)
         losses = self._losses.of_points([(one.item, one.result.loss) for one in finished])
         return [
@@ -266,7 +268,7 @@ class ResultsBuilder:
         kept = [one for one in own if one is not None]
         if not kept or len(kept) < len(own):
             return None
-        means = {metric.name: _mean([one.scores[metric.name] for one in kept]) for metric in self.metrics}
+        means = {metric.name: mean_if_known([one.scores[metric.name] for one in kept]) for metric in self.metrics}
         return TrainingScores(sum(one.n_rows for one in kept), means)
 
     def _by_label(self, points: Sequence[Point], finished: Sequence[ReadTrial]) -> dict[str, LabelRecall]:
@@ -321,8 +323,3 @@ def describe_metric(metric: Metric, signature: str) -> MetricResult:
 def folder_name(folder: Path) -> str:
     """Return a trial's folder as results.json names it."""
     return f"{folder.parent.name}/{folder.name}"
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None

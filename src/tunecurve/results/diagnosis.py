@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tunecurve.results.points import floor_of
 from tunecurve.results.records.advice import Diagnosis, DiagnosisWord, LearnerForecast
 from tunecurve.results.records.points import MetricResult, Point
 
@@ -13,7 +14,8 @@ LEARNT, CLOSE = 0.9, 0.05
 
 def diagnose(points: Sequence[Point], metric: MetricResult, forecast: Mapping[str, LearnerForecast]) -> list[Diagnosis]:
     """Return for every fine-tuned point with both scores what they say together; flat curves get no more of the same rows."""
-    floor = next((p.scores[metric.name].estimate for p in points if p.strategy == "floor"), None)
+    nothing = floor_of(points)
+    floor = None if nothing is None else nothing.scores[metric.name].estimate
     found = []
     for point in points:
         score = point.scores[metric.name].estimate

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tunecurve.findings import Claim, Finding, blocked
-from tunecurve.results.points import ScoredPoint, difference
+from tunecurve.results.points import ScoredPoint, difference, floor_of, tuned_curves
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import Difference, MetricResult
 from tunecurve.results.records.trials import FinishedTrial
@@ -56,7 +56,7 @@ def floor_findings(
     second : MetricResult, optional
         The task's second metric: what it shows for certain is said where the headline metric shows nothing.
     """
-    floor = next((point for point in points if point.strategy == "floor"), None)
+    floor = floor_of(points)
     if floor is None or not math.isfinite(floor.scores[metric.name][0]):
         return []
     nothing = floor.scores[metric.name][0]
@@ -65,8 +65,7 @@ def floor_findings(
         remedy = "check the targets, or choose a metric by which doing nothing is not enough (--metric)"
         return [Finding("floor-at-top", text, remedy, blocks=("verdict",))]
     found = []
-    for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
-        tuned = [point for point in points if point.learner == learner and point.strategy == "fine-tune"]
+    for learner, tuned in tuned_curves(points).items():
         gains = [difference(floor, point, metric, level) for point in tuned]
         surer = _surely_better(floor, tuned, second, level)
         if said := _not_above(floor, gains, metric, surer):
@@ -81,23 +80,18 @@ def _surely_better(floor: ScoredPoint, tuned: Sequence[ScoredPoint], metric: Met
     """Return the largest size that is better than the floor by more than noise in a metric, in words; empty where none is."""
     if metric is None:
         return ""
-    for point in sorted(tuned, key=lambda point: -point.train_size):
-        if is_surely_better(difference(floor, point, metric, level), metric):
+    for point in reversed(tuned):
+        if difference(floor, point, metric, level).is_shown(metric.sign):
             before, now = (one.jackknives[metric.name].estimate for one in (floor, point))
             return f"{metric.title} {before:.1f} -> {now:.1f} on {point.train_size:,} rows"
     return ""
-
-
-def is_surely_better(gain: Difference, metric: MetricResult) -> bool:
-    """Return whether the whole interval of a gain lies on the better side of none."""
-    return min(metric.sign * (gain.low or 0.0), metric.sign * (gain.high or 0.0)) > 0
 
 
 def _not_above(
     floor: ScoredPoint, gains: Sequence[Difference], metric: MetricResult, surer: str
 ) -> tuple[str, str] | None:
     """Return what is said of a learner with no size above the floor, and what to do."""
-    if any(is_surely_better(gain, metric) for gain in gains):
+    if any(gain.is_shown(metric.sign) for gain in gains):
         return None
     nothing = f"the floor ({floor.label}, {floor.scores[metric.name][0]:.1f})"
     if any(metric.sign * (gain.difference or 0.0) > 0 for gain in gains):

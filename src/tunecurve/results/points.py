@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ from tunecurve.results.records.trials import PointLoss
 from tunecurve.study.plan import PROMPTED, OfPoint, PointKey, Strategy, Trial
 from tunecurve.study.trial_record import TrainingScores
 
-# Learner, strategy, shots and training size: what the seeds of a point have in common.
+P = TypeVar("P", bound=OfPoint)
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,26 @@ def defined(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def mean_if_known(values: Sequence[float | None]) -> float | None:
+    """Return the mean; None where a value is not known, or there is none."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def floor_of(points: Iterable[P]) -> P | None:
+    """Return the point of doing nothing; None where it is not measured."""
+    return next((point for point in points if point.strategy == "floor"), None)
+
+
+def tuned_curves(points: Iterable[P]) -> dict[str, list[P]]:
+    """Return the fine-tuned points by learner, sizes rising."""
+    curves: dict[str, list[P]] = {}
+    for point in points:
+        if point.strategy == "fine-tune":
+            curves.setdefault(point.learner, []).append(point)
+    return {learner: sorted(own, key=lambda point: point.train_size) for learner, own in curves.items()}
+
+
 def difference(first: ScoredPoint, second: ScoredPoint, metric: MetricResult, level: float) -> Difference:
     """Return the paired difference second - first, with its interval and P(second is better)."""
     return told_difference(difference_of(second.jackknives[metric.name], first.jackknives[metric.name]), metric, level)
@@ -191,13 +212,11 @@ def comparisons(points: Sequence[ScoredPoint], metrics: Sequence[MetricResult], 
         differences = {metric.name: difference(first, second, metric, level) for metric in metrics}
         return Comparison(second.learner, first.label, second.label, first.learner, differences)
 
-    found = []
-    for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
-        own = [point for point in points if point.learner == learner]
-        tuned = sorted((p for p in own if p.strategy == "fine-tune"), key=lambda point: point.train_size)
-        rivals = [p for p in own if p.strategy in PROMPTED]
-        floors = [p for p in points if p.strategy == "floor"]
-        pairs = [*itertools.pairwise(tuned), *((rival, tuned[-1]) for rival in floors + rivals)]
+    found, curves = [], tuned_curves(points)
+    floors = [p for p in points if p.strategy == "floor"]
+    for learner, own in curves.items():
+        rivals = [p for p in points if p.learner == learner and p.strategy in PROMPTED]
+        pairs = [*itertools.pairwise(own), *((rival, own[-1]) for rival in floors + rivals)]
         found += [compared(first, second) for first, second in pairs]
     tuned = sorted((p for p in points if p.strategy == "fine-tune"), key=lambda point: point.train_size)
     for _, same_size in itertools.groupby(tuned, key=lambda point: point.train_size):

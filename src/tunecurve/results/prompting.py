@@ -11,7 +11,7 @@ from tunecurve.learners.distilled_names import parse_distilled_name
 from tunecurve.learners.hosted.prices import money
 from tunecurve.results.forecasts import Forecaster
 from tunecurve.results.gates import NOT_ABOVE_FLOOR, OF_TUNED_MODELS, gated
-from tunecurve.results.points import ScoredPoint, defined, difference
+from tunecurve.results.points import ScoredPoint, defined, difference, floor_of, tuned_curves
 from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.money import ModelPrices
 from tunecurve.results.records.points import Difference, MetricResult, best_of
@@ -46,7 +46,7 @@ class PromptForecaster:
         for point in forecaster.points:
             if point.strategy in SIMILAR:
                 curves.setdefault((point.learner, point.strategy, point.shots), []).append(point)
-        floor = next((point for point in forecaster.points if point.strategy == "floor"), None)
+        floor = floor_of(forecaster.points)
         found = []
         for (learner, strategy, shots), own in curves.items():
             forecast = self._forecast_one(forecaster, (learner, strategy, shots), metric, advice)
@@ -74,7 +74,7 @@ class PromptForecaster:
 def _not_above(floor: ScoredPoint, own: Sequence[ScoredPoint], metric: MetricResult, level: float) -> str:
     """Return why there is no verdict where no size is above the floor for certain; empty where one is."""
     gains = [difference(floor, point, metric, level) for point in own]
-    if any(_is_shown(gain, metric.sign) for gain in gains):
+    if any(gain.is_shown(metric.sign) for gain in gains):
         return ""
     by_chance = any(metric.sign * (gain.difference or 0.0) > 0 for gain in gains)
     named = f"{floor.label}, {fmean(floor.scores[metric.name]):.1f}"
@@ -110,8 +110,7 @@ class PromptJudge:
         best = best_of(prompts, lambda point: self._score(point, metric), metric)
         if best is None or blocked(self.findings, "verdict"):
             return []
-        learners = dict.fromkeys(point.learner for point in self.points if point.strategy == "fine-tune")
-        return [self._judge_one(learner, best, len(prompts), metric) for learner in learners]
+        return [self._judge_one(learner, best, len(prompts), metric) for learner in tuned_curves(self.points)]
 
     @staticmethod
     def _score(point: ScoredPoint, metric: MetricResult) -> float | None:
@@ -119,12 +118,11 @@ class PromptJudge:
 
     def _judge_one(self, learner: str, best: ScoredPoint, n_prompts: int, metric: MetricResult) -> BestPrompt:
         reasons = [one for one in blocked(self.findings, "verdict", learner) if one.code != NOT_ABOVE_FLOOR]
-        tuned = [point for point in self.points if point.learner == learner and point.strategy == "fine-tune"]
         sizes = [
             TunedAgainstPrompt(
                 point.train_size, difference(best, point, metric, self.level), *self._tokens_and_price(point.key)
             )
-            for point in sorted(tuned if not reasons else [], key=lambda point: point.train_size)
+            for point in (tuned_curves(self.points)[learner] if not reasons else [])
         ]
         score, (tokens, price) = fmean(best.scores[metric.name]), self._tokens_and_price(best.key)
         found = BestPrompt(
@@ -164,17 +162,11 @@ class PromptJudge:
         return sent / n, PER_REQUESTS * (sent * of_sent + written * of_written) / 1e6 / n
 
 
-def _is_shown(change: Difference, sign: float) -> bool:
-    """Return whether the whole interval lies on the side of a sign."""
-    end = change.low if sign > 0 else change.high
-    return end is not None and sign * end > 0
-
-
 def _from_size(sizes: Sequence[TunedAgainstPrompt], metric: MetricResult) -> int | None:
     """Return the smallest size such that it and all larger ones are shown to be better."""
     found = None
     for size in reversed(sizes):
-        if not _is_shown(size.difference, metric.sign):
+        if not size.difference.is_shown(metric.sign):
             break
         found = size.train_size
     return found
@@ -192,7 +184,7 @@ def _sentence(found: BestPrompt, metric: MetricResult, reasons: Sequence[Finding
     if found.from_size is not None:
         said = f"Tuning {found.learner} beats {prompt}, from {at.train_size:,} rows on: {change} there"
     else:
-        is_worse = _is_shown(at.difference, -metric.sign)
+        is_worse = at.difference.is_shown(-metric.sign)
         how = "is worse than" if is_worse else "is not shown to beat"
         said = f"Tuning {found.learner} {how} {prompt}, at {at.train_size:,} rows, the most measured: {change}"
     return f"{said}{_cost_words(found, at)}."

@@ -13,8 +13,8 @@ import numpy as np
 from tunecurve.curve.intervals import Jackknife, difference_interval, difference_of, mean_of_seeds
 from tunecurve.learners.distilled_names import DistilledName, parse_distilled_name
 from tunecurve.learners.hosted.prices import money
-from tunecurve.results.points import defined
-from tunecurve.results.records.points import MetricResult, Point
+from tunecurve.results.points import defined, mean_if_known
+from tunecurve.results.records.points import MetricResult, Point, is_beyond_noise
 from tunecurve.results.records.teaching import CheapestWay, TaughtSize, TeachingResult
 from tunecurve.results.records.trials import FinishedTrial
 from tunecurve.spec.study import AdviceSpec
@@ -64,8 +64,7 @@ def _size(
     score = float(np.mean([one.score.estimate for one in own if one.result.train_size == n]))
     gain, low, high = _gain(n, own, alone, metric, level)
     teacher_rows = float(np.mean([one.kept for one in taught])) if taught else 0.0
-    is_certain = low is not None and high is not None and min(metric.sign * low, metric.sign * high) > 0
-    same = _rows_alone(means, n, score, metric.sign) if is_certain else None
+    same = _rows_alone(means, n, score, metric.sign) if is_beyond_noise(low, high, metric.sign) else None
     return TaughtSize(
         n=n,
         teacher_rows=teacher_rows,
@@ -79,7 +78,7 @@ def _size(
         level=level,
         as_many_alone=same,
         worth=None if same is None or same <= n else teacher_rows / (same - n),
-        usd=mean_of_known(costs),
+        usd=mean_if_known(costs),
     )
 
 
@@ -107,13 +106,7 @@ def _tuning_usd(trials: Sequence[FinishedTrial]) -> float | None:
         answers = 0.0 if training.teaching is None else training.teaching.answers_usd
         is_known = training.cost_usd is not None and answers is not None
         jobs.append((training.cost_usd or 0.0) - (answers or 0.0) if is_known else None)
-    return mean_of_known(jobs)
-
-
-def mean_of_known(values: Sequence[float | None]) -> float | None:
-    """Return the mean; None where a value is not known, or there is none."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known and len(known) == len(values) else None
+    return mean_if_known(jobs)
 
 
 def _gain(
@@ -153,15 +146,13 @@ def _sentence(parts: DistilledName, sizes: Sequence[TaughtSize], metric: MetricR
             f"{parts.student} with {rows}: what they are worth is not known, because {parts.student} alone is not measured at these sizes; "
             f"add it (--model {parts.student})."
         )
-    certain = [size for size in sizes if _is_gain(size, metric)]
+    certain = [size for size in sizes if is_beyond_noise(size.low, size.high, metric.sign)]
     size = (certain or list(sizes))[-1]
     low, high = (number(end) for end in (size.low, size.high))
     gain = f"{size.gain:+.1f} [{low}, {high}] {metric.title} beside {size.n:,} labelled rows alone"
     said = f"{parts.student} with {rows}: {gain}"
     if not certain:
-        harm = (
-            size.low is not None and size.high is not None and max(metric.sign * size.low, metric.sign * size.high) < 0
-        )
+        harm = is_beyond_noise(size.low, size.high, -metric.sign)
         return f"{said}: {'they do harm' if harm else 'no gain that could be told from noise'}."
     if size.as_many_alone is None:
         worths = [f"; beside {one.n:,} it is worth about {one.worth:,.0f}" for one in certain if one.worth is not None]
@@ -173,11 +164,6 @@ def _sentence(parts: DistilledName, sizes: Sequence[TaughtSize], metric: MetricR
         f"{said}, what about {size.as_many_alone:,.0f} labelled rows score: one labelled row is worth about {size.worth:,.0f} teacher rows "
         "here."
     )
-
-
-def _is_gain(size: TaughtSize, metric: MetricResult) -> bool:
-    ends = (size.low, size.high)
-    return all(end is not None and metric.sign * end > 0 for end in ends)
 
 
 def number(value: float | None) -> str:
@@ -206,7 +192,7 @@ def cheapest_way(
         if estimate is None or metric.sign * (estimate - advice.target) < 0:
             continue
         own = [trial for trial in trials if trial.key == point.key]
-        answers = mean_of_known([_answers_usd(trial) for trial in own]) if _has_teacher(point, taught) else 0.0
+        answers = mean_if_known([_answers_usd(trial) for trial in own]) if _has_teacher(point, taught) else 0.0
         tuning = _tuning_usd(own)
         is_known = answers is not None and tuning is not None
         cost = _labelled_rows(point) * advice.label_price + (answers or 0.0) + (tuning or 0.0)

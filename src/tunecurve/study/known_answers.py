@@ -168,7 +168,7 @@ def _check_copy(found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, Float
     """Note what the copied inputs score: they must leak, and have no label right."""
     blind: list[int] = []
     if task.leak_metric in scorer.by_name:
-        blind = _rows_that_do_not_leak(found, scorer, copied)
+        blind = _rows_that_do_not_leak(found, scorer, copied, task.leak_metric)
     name = task.nothing_right
     scores = scorer.scores(copied)
     if name in scores and scores[name] > 0:
@@ -184,9 +184,10 @@ def _check_copy(found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, Float
     found.checks.append(_described("input", None, len(blind), scores))
 
 
-def _rows_that_do_not_leak(found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, FloatArray]) -> list[int]:
-    metric = scorer.by_name[LEAKS]
-    alone = np.asarray(metric.score(copied[LEAKS]))
+def _rows_that_do_not_leak(
+    found: KnownAnswers, scorer: _Scorer, copied: Mapping[str, FloatArray], name: str
+) -> list[int]:
+    alone = np.asarray(scorer.by_name[name].score(copied[name]))
     judged = np.flatnonzero(~np.isnan(alone))
     blind = [int(row) for row in judged if alone[row] < 100.0]
     if blind:

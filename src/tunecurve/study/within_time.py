@@ -20,7 +20,7 @@ from tunecurve.study.plan import PlannedTrial, Trial, is_paid
 from tunecurve.study.progress import Progress
 from tunecurve.study.study import Study
 from tunecurve.study.study_file import STUDY_FILE, resolved_yaml
-from tunecurve.study.time_budget import DECISION, asked_of, narrowed, seconds_by_trial, share_told
+from tunecurve.study.time_budget import DECISION, asked_of, has_plan, narrowed, seconds_by_trial, share_told
 from tunecurve.study.time_plan import Planner, TooShort
 from tunecurve.study.time_words import (
     ADDED,
@@ -75,8 +75,7 @@ class TimeKeeper:
         cls, study: Study, seconds: dict[Trial, float], progress: Progress, on_change: Callable[[StudySpec], None]
     ) -> TimeKeeper | None:
         """Return one for a study that is planned for a time, else None."""
-        has_plan = study.spec.time_budget is not None and study.data.decisions.has(DECISION)
-        return cls(study, seconds, progress, on_change) if has_plan else None
+        return cls(study, seconds, progress, on_change) if has_plan(study.spec, study.data) else None
 
     def _taken_by_earlier_starts(self) -> float:
         """Return how long finished trials of this plan took, which says how fast the rest is; as estimated where that was not kept."""

@@ -110,6 +110,11 @@ class Point(Record, OfPoint):
         return f"{self.learner}: {self.label}"
 
 
+def is_beyond_noise(low: float | None, high: float | None, sign: float) -> bool:
+    """Return whether a whole interval of a difference lies on the side of a sign."""
+    return low is not None and high is not None and min(sign * low, sign * high) > 0
+
+
 @dataclass(frozen=True)
 class Difference(Record):
     """A paired difference of two scores on the same rows."""
@@ -119,6 +124,15 @@ class Difference(Record):
     high: float | None
     p_better: float | None
     """Probability that the second is better."""
+
+    def is_shown(self, sign: float) -> bool:
+        """Return whether it lies on the side of a sign for certain: all of its interval does."""
+        return is_beyond_noise(self.low, self.high, sign)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it is told from none, in whichever direction."""
+        return self.is_shown(1.0) or self.is_shown(-1.0)
 
 
 @dataclass(frozen=True)

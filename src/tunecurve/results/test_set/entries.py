@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from tunecurve.curve.intervals import bound_if_none, difference_of
 from tunecurve.curve.power import MOST_ROWS, POWER, PairedNoise, measured_noise, rows_to_bound
 from tunecurve.metrics.base import Metric
-from tunecurve.results.points import ScoredPoint
+from tunecurve.results.points import ScoredPoint, tuned_curves
 from tunecurve.results.records.test_set import Basis, LeakBound, TestDifference
 
 # What is asked for where nobody says so: a difference and a leak rate, in points.
@@ -176,11 +176,7 @@ def measured_entries(
 ) -> list[TestDifference]:
     """Return an entry for every learner with two sizes and every metric of a bounded range: its two largest sizes."""
     found = []
-    for learner in dict.fromkeys(point.learner for point in points if point.strategy == "fine-tune"):
-        own = sorted(
-            (point for point in points if point.learner == learner and point.strategy == "fine-tune"),
-            key=lambda point: point.train_size,
-        )
+    for learner, own in tuned_curves(points).items():
         for metric in metrics if len(own) > 1 else ():
             first, second = own[-2:]
             item = difference_of(second.jackknives[metric.name], first.jackknives[metric.name])

@@ -10,11 +10,12 @@ from tunecurve.metrics.base import Metric
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.model import Results
 from tunecurve.results.points import ScoredPoint
-from tunecurve.results.records.test_set import Basis, TestSet, TestSetAnswer
+from tunecurve.results.records.points import MetricResult
+from tunecurve.results.records.test_set import Basis, NextRows, TestDifference, TestSet, TestSetAnswer
 from tunecurve.results.test_set.basis import KnownRows, borrowed_entries, known_rows, leaks_of
 from tunecurve.results.test_set.entries import Questions, TestRows, difference_entry, leak_entry, measured_entries
 from tunecurve.results.test_set.next_rows import RowsInHand, weigh_rows
-from tunecurve.spec.study import StudySpec
+from tunecurve.spec.study import AdviceSpec, StudySpec
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.row_groups import groups_of
 
@@ -54,21 +55,32 @@ def describe_test_set(
     """
     shown = [metric for metric in metrics if metric.name in (metrics[0].name, spec.kind.second_metric)]
     entries = measured_entries(points, shown, known.rows, questions) or borrowed_entries(known, shown, questions)
-    own = [entry for entry in entries if entry.metric == metrics[0].name]
     in_hand = RowsInHand(known.rows.n_rows, known.n_pool)
-    weighed = [
-        weigh_rows(forecast[entry.learner], entry, metrics[0].sign, in_hand, spec.advice, questions)
-        for entry in own
-        if entry.learner is not None and entry.learner in forecast
-    ]
     return TestSet(
         known.rows.n_rows,
         known.rows.n_groups,
         questions.level,
         entries,
         leaks_of(known, questions),
-        [item for item in weighed if item is not None],
+        _next_rows(entries, forecast, metrics[0], in_hand, spec.advice, questions),
     )
+
+
+def _next_rows(
+    entries: Sequence[TestDifference],
+    forecast: Mapping[str, CurveAnswer],
+    metric: Metric | MetricResult,
+    rows: RowsInHand,
+    advice: AdviceSpec,
+    questions: Questions,
+) -> list[NextRows]:
+    """Return what would show each learner's gain in the headline metric."""
+    weighed = [
+        weigh_rows(forecast[entry.learner], entry, metric.sign, rows, advice, questions)
+        for entry in entries
+        if entry.metric == metric.name and entry.learner is not None and entry.learner in forecast
+    ]
+    return [item for item in weighed if item is not None]
 
 
 def test_set_of_rows(spec: StudySpec, data: StudyData, questions: Questions) -> TestSetAnswer:
@@ -88,16 +100,9 @@ def test_set_of_run(results: Results, questions: Questions) -> TestSetAnswer:
         difference_entry(entry.noises, rows, questions, Basis(*(getattr(entry, name) for name in names)))
         for entry in kept.differences
     ]
-    in_hand = RowsInHand(rows.n_rows, results.data.n_pool)
-    weighed = [
-        weigh_rows(
-            results.forecast[entry.learner], entry, results.metric().sign, in_hand, results.study.advice, questions
-        )
-        for entry in entries
-        if entry.metric == results.primary_metric and entry.learner in results.forecast
-    ]
+    in_hand, advice = RowsInHand(rows.n_rows, results.data.n_pool), results.study.advice
+    next_rows = _next_rows(entries, results.forecast, results.metric(), in_hand, advice, questions)
     leaks = kept.leaks and leak_entry(
         kept.leaks.n_judged, kept.leaks.n_groups, kept.leaks.effective_groups, rows, questions
     )
-    next_rows = [item for item in weighed if item is not None]
     return replace(about, test_set=TestSet(rows.n_rows, rows.n_groups, questions.level, entries, leaks, next_rows))
