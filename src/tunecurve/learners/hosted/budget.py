@@ -48,15 +48,17 @@ class Budget:
                     raise unknown_price(what)
                 self.n_reserved += 1
                 return 0.0
-            if self.cap_usd is not None and self.spent_usd + self.reserved_usd + at_most_usd > self.cap_usd:
-                raise MoneyError(
-                    f"--max-cost {money(self.cap_usd)} is reached: {money(self.spent_usd)} spent, "
-                    f"{money(self.reserved_usd)} in flight, {what} may cost {money(at_most_usd)}; what is paid for is kept, "
-                    "continue with a higher --max-cost"
-                )
+            self._refuse_beyond_cap(at_most_usd, f"{what} may cost {money(at_most_usd)}")
             self.reserved_usd += at_most_usd
             self.n_reserved += 1
             return at_most_usd
+
+    def _refuse_beyond_cap(self, more_usd: float, what_for: str) -> None:
+        if self.cap_usd is not None and self.spent_usd + self.reserved_usd + more_usd > self.cap_usd:
+            raise MoneyError(
+                f"--max-cost {money(self.cap_usd)} is reached: {money(self.spent_usd)} spent, {money(self.reserved_usd)} in flight, "
+                f"{what_for}; what is paid for is kept, continue with a higher --max-cost"
+            )
 
     def settle(self, reserved_usd: float, cost_usd: float | None) -> None:
         """Give back what was reserved and book what it cost; None: unknown, nothing is booked."""
@@ -84,12 +86,8 @@ class Budget:
         """
         with self._lock:
             more = usd - self._jobs_usd.get(key, 0.0)
-            if self.cap_usd is not None and more > 0 and self.spent_usd + self.reserved_usd + more > self.cap_usd:
-                raise MoneyError(
-                    f"--max-cost {money(self.cap_usd)} is reached: {money(self.spent_usd)} spent, "
-                    f"{money(self.reserved_usd)} in flight, {what} would come to {money(usd)}; what is paid for is kept, "
-                    "continue with a higher --max-cost"
-                )
+            if more > 0:
+                self._refuse_beyond_cap(more, f"{what} would come to {money(usd)}")
             self.spent_usd += more
             self._jobs_usd[key] = usd
         self._on_spent(self.spent_usd, self.cap_usd)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from tunecurve.learners.hosted.deployments.types import Deployment, DeploymentBackend, Hosting, most_told, state_by_word
@@ -16,10 +15,10 @@ from tunecurve.learners.hosted.ledger.job_rows import Place
 from tunecurve.learners.hosted.names import HostedName
 from tunecurve.learners.hosted.transport.access import check_fireworks, fireworks_account
 from tunecurve.learners.hosted.transport.failures import plain_reason
-from tunecurve.learners.hosted.transport.rest import HttpRefusal, JsonObject, all_entries, part, told_object
+from tunecurve.learners.hosted.transport.rest import HttpRefusal, JsonObject, part, told_object
 from tunecurve.learners.hosted.transport.usage import whole_number
 from tunecurve.learners.hosted.tuning.errors import refusal_of_creation
-from tunecurve.learners.hosted.tuning.fireworks import control_service
+from tunecurve.learners.hosted.tuning.fireworks import control_service, fireworks_entries
 from tunecurve.learners.hosted.tuning.types import NotCreated
 from tunecurve.privacy.redact import redacted
 from tunecurve.spec.hosted import FireworksSpec
@@ -27,7 +26,6 @@ from tunecurve.spec.hosted import FireworksSpec
 # US dollars an hour of one accelerator. The price page itself could not be read; the documents' own calculator has these.
 USD_PER_HOUR = {"NVIDIA_H100_80GB": 7.0, "NVIDIA_H200_141GB": 7.0, "NVIDIA_B200_180GB": 10.0, "NVIDIA_B300_288GB": 12.0}
 SOURCE = "Fireworks' documents, cost comparison, 2026"
-MOST_A_PAGE = 200
 # A deployment that nobody deletes ends by itself after this; one that answers for longer would end in the middle.
 LONGEST_LIFE = timedelta(hours=24)
 
@@ -82,12 +80,7 @@ class FireworksDeployments(DeploymentBackend):
         return _view({**found, "name": provider_id}, self.where)
 
     def _all(self) -> Iterable[Deployment]:
-        entries = all_entries(self._page, "deployments", "nextPageToken", may_lack=True)
-        return [_view(entry, self.where) for entry in entries]
-
-    def _page(self, mark: str | None) -> Any:
-        query = {"pageSize": MOST_A_PAGE, **({"pageToken": mark} if mark else {})}
-        return self.service.ask("GET", "/deployments", query=query)
+        return [_view(entry, self.where) for entry in fireworks_entries(self.service, "deployments")]
 
     def delete(self, provider_id: str) -> None:
         """Delete a deployment, also one that has answered a moment ago."""

@@ -46,6 +46,15 @@ def control_service(name: HostedName, account: str) -> JsonService:
     return JsonService(f"{parts.scheme}://{parts.netloc}/v1/accounts/{part(account)}", key)
 
 
+def fireworks_entries(service: JsonService, name: str) -> list[JsonObject]:
+    """Return all entries of one of an account's lists, page by page."""
+    return all_entries(lambda mark: _page(service, name, mark), name, "nextPageToken", may_lack=True)
+
+
+def _page(service: JsonService, name: str, mark: str | None, size: int = MOST_A_PAGE) -> Any:
+    return service.ask("GET", f"/{name}", query={"pageSize": size, **({"pageToken": mark} if mark else {})})
+
+
 class FireworksTuning(TuningBackend):
     """Supervised fine-tuning of LoRA adapters at Fireworks."""
 
@@ -70,7 +79,7 @@ class FireworksTuning(TuningBackend):
     def preflight(self, base_model: str) -> None:
         """See whether this key may list the account's jobs; costs nothing."""
         with asking(f"this key cannot tune '{base_model}' in the account '{self.account}'"):
-            all_entries(lambda _: self._page(None, 1), _JOBS, may_lack=True)
+            all_entries(lambda _: _page(self.service, _JOBS, None, 1), _JOBS, may_lack=True)
 
     def _upload(self, request: JobRequest, content: bytes) -> str:
         """Store the rows in a dataset under our key."""
@@ -127,10 +136,7 @@ class FireworksTuning(TuningBackend):
 
     def jobs(self) -> list[ProviderJob]:
         """Return the account's supervised fine-tuning jobs."""
-        return [_view(job) for job in all_entries(self._page, _JOBS, "nextPageToken", may_lack=True)]
-
-    def _page(self, mark: str | None, size: int = MOST_A_PAGE) -> Any:
-        return self.service.ask("GET", f"/{_JOBS}", query={"pageSize": size, **({"pageToken": mark} if mark else {})})
+        return [_view(job) for job in fireworks_entries(self.service, _JOBS)]
 
     def get(self, provider_id: str) -> ProviderJob:
         """Return one job."""
