@@ -153,6 +153,7 @@ def test_prices_give_an_answer_in_money() -> None:
         ("n,score\n50,inf\n", "line 2: score is inf"),
         ("n,score,kind\n0,50,finetune\n", "line 2: n=0 in a finetune row"),
         ("n,score\n-5,50\n", "line 2: n=-5"),
+        ("n,score\n1e-300,50\n", "line 2: n=1e-300 in a finetune row"),
         ("n,score\n1e300,50\n", "line 2: n=1e+300; expected a number of rows, 1e+15 at most"),
         ("n,score,kind\n50,50,finetun\n", "Did you mean 'finetune'"),
         ("n,score,direction\n50,50,up\n", "direction 'up'"),

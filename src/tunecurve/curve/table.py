@@ -32,6 +32,8 @@ DIRECTIONS = {"max": "max", "higher": "max", "maximize": "max", "min": "min", "l
 MOST_ROWS = 1_000_000
 # Nobody counts more rows; beyond, ratios of sizes overflow.
 MOST_COUNTED = 1e15
+# A share of the data may stand for a number of rows, but no smaller one.
+LEAST_SIZE = 1e-6
 # Name of the curve where the file gives none.
 NAMELESS = "curve"
 # What is said of scores that could be fractions, in a file of per cents.
@@ -205,7 +207,7 @@ def _add_row(table: CurveTable, cells: dict[str, str], where: str, line: int) ->
         table.untrained.append(Untrained(line, kind, size, score, replicate))
         return
     size = _number(cells["n"], "n", where)
-    if size <= 0:
+    if size < LEAST_SIZE:
         raise DataError(f"{where}: n={size:g} in a finetune row; expected at least 1 (untrained is kind zeroshot).")
     table.size.append(size)
     table.score.append(score)
@@ -251,7 +253,7 @@ def parse_points(text: str) -> list[CurveTable]:
             pair = float(size), float(score)
         except ValueError:
             pair = (math.nan, math.nan)
-        if not colon or not all(math.isfinite(value) for value in pair) or not 0 < pair[0] <= MOST_COUNTED:
+        if not colon or not all(math.isfinite(value) for value in pair) or not LEAST_SIZE <= pair[0] <= MOST_COUNTED:
             raise UsageError(f"--points: {part.strip()!r}; expected n:score with n > 0, for example 50:86.4,200:91.0.")
         table.size.append(pair[0])
         table.score.append(pair[1])
