@@ -27,16 +27,51 @@ _FILES = {
             score: float
 
 
+        @dataclass
+        class Recognizer:
+            """Who finds entities: one for each rule, and the model."""
+
+            name: str
+            entities: tuple
+
+            def get_supported_entities(self):
+                return list(self.entities)
+
+
+        @dataclass
+        class RecognizerRegistry:
+            """Those that look."""
+
+            recognizers: list
+            supported_languages: list
+
+
+        DEFAULT = [
+            Recognizer("EmailRecognizer", ("EMAIL_ADDRESS",)),
+            Recognizer("UrlRecognizer", ("URL",)),
+            Recognizer("PhoneRecognizer", ("PHONE_NUMBER",)),
+            Recognizer("SpacyRecognizer", ("PERSON", "ORGANIZATION")),
+        ]
+
+
         class AnalyzerEngine:
             """Finds by rules, and names by the model of its engine; in the order of its rules, overlaps left in."""
 
-            def __init__(self, nlp_engine, supported_languages):
+            def __init__(self, nlp_engine, supported_languages, registry=None):
                 self.nlp_engine, self.supported_languages = nlp_engine, supported_languages
+                self.registry = registry or RecognizerRegistry(DEFAULT, supported_languages)
+                assert self.registry.supported_languages == supported_languages
                 made.append(self)
                 logging.getLogger("presidio-analyzer").warning("Recognizer not added to registry because language is not supported")
 
-            def analyze(self, text, language, score_threshold=None):
+            def get_recognizers(self, language):
+                return self.registry.recognizers
+
+            def analyze(self, text, language, entities=None, score_threshold=None):
                 """Find all that reaches the threshold."""
+                looked_for = {kind for one in self.registry.recognizers for kind in one.entities}
+                assert set(entities or ()) <= looked_for, "the package warns of entities that no recognizer finds"
+                looked_for &= set(entities or looked_for)
                 assert language in self.supported_languages
                 found = [
                     RecognizerResult(kind, match.start(), match.end(), score)
@@ -46,7 +81,7 @@ _FILES = {
                 for label, start, end in self.nlp_engine.nlp[language](text):
                     if label not in self.nlp_engine.configuration.values["labels_to_ignore"]:
                         found.append(RecognizerResult(label, start, end, 0.85))
-                return [one for one in found if one.score >= (score_threshold or 0)]
+                return [one for one in found if one.score >= (score_threshold or 0) and one.entity_type in looked_for]
         ''',
     "presidio_analyzer/nlp_engine.py": '''
         class NerModelConfiguration:

@@ -26,7 +26,7 @@ DO_NOT_MATTER = (
 )  # fmt: skip
 
 # They say nothing of rows: the first change of each of their fields splits the rows anew, later ones take the split as it was.
-NOT_OF_ROWS = ("hosted", "advice", "recipe", "encoder", "answers", "bootstrap")
+NOT_OF_ROWS = ("hosted", "advice", "recipe", "encoder", "presidio", "answers", "bootstrap")
 
 
 class Resolving(FloorLearner):

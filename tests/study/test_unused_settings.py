@@ -28,6 +28,7 @@ def found(models, task, **values):
         (["setfit"], "classification", {"encoder": {"epochs": 2, "min_steps": 9}}, ["encoder.epochs"]),
         (["tagger+4x:tagger"], "masking", {"recipe": {"epochs": 2}}, ["recipe.epochs"]),
         (["tagger"], "masking", {"recipe": {"epochs": 2}, "train_sizes": [], "shots": [0]}, []),
+        (["tagger"], "masking", {"presidio": {"leave_out": ["URL"]}, "train_sizes": []}, ["presidio.leave_out"]),
     ],
 )
 def test_what_no_model_reads_is_said(models, task, values, expected):

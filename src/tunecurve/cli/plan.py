@@ -57,6 +57,7 @@ def plan(study: str | None, show_prompts: bool, as_json: bool, **options: Any) -
 
 def _show_trials(ready: Study) -> None:
     from tunecurve.learners.hosted.prices import money
+    from tunecurve.learners.distilled_names import models_within
     from tunecurve.report.tables import text_table
     from tunecurve.spec.durations import duration
 
@@ -78,6 +79,8 @@ def _show_trials(ready: Study) -> None:
             "\nSteps with learning_rate: auto are those of the training and a fifth as many at each other rate that is tried; "
             "development rows may end it earlier."
         )
+    if "presidio" in models_within(ready.spec.models) and (asked := ready.spec.presidio.in_words()):
+        echo(f"\npresidio: {asked}.")
     left = sum(seconds[item.trial] for item in ready.planned if not item.folder.is_finished)
     if all(item.trial in quotes or item.trial.strategy == "floor" for item in ready.planned):
         echo(f"\nAbout {duration(left)}, most of it waiting for answers.")

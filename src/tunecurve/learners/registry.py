@@ -20,6 +20,7 @@ from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_
 from tunecurve.learners.own import named_learner
 from tunecurve.own_code import is_allowed, is_reference
 from tunecurve.privacy.network import refuse_address
+from tunecurve.spec.presidio import PresidioSpec
 from tunecurve.spec.prompt import AnswerSpec
 from tunecurve.spec.study import CONSTRAINED, StudySpec
 from tunecurve.spec.training import EncoderSpec
@@ -54,6 +55,8 @@ class LearnerOptions:
     """What taggers write, and who may take part; default: masking."""
     encoder: EncoderSpec = field(default_factory=EncoderSpec)
     """How taggers and classifiers are fine-tuned."""
+    presidio: PresidioSpec = field(default_factory=PresidioSpec)
+    """What Presidio looks for."""
     device: str = "auto"
     threads: int | None = None
     """Where local models compute; see `tunecurve.learners.torch.device.choose_compute`."""
@@ -73,6 +76,7 @@ class LearnerOptions:
             spec.answers,
             spec.kind,
             spec.encoder,
+            spec.presidio,
             device,
             threads,
             account=account,
@@ -116,7 +120,7 @@ def _build(name: str, options: LearnerOptions, *, is_teacher: bool = False) -> L
     if kind == "presidio":
         from tunecurve.learners.baselines.presidio import PresidioLearner
 
-        return PresidioLearner()
+        return PresidioLearner(options.presidio)
     if kind == "tfidf":
         with needing("local", f"model '{name}'"):
             import sklearn  # noqa: F401

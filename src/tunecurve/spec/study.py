@@ -23,6 +23,7 @@ from tunecurve.spec.durations import Duration
 from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.metric_options import MetricOptions
 from tunecurve.spec.optimize import FEWEST_ROWS, OptimizeSpec
+from tunecurve.spec.presidio import PresidioSpec
 from tunecurve.spec.prompt import AnswerSpec, PromptSpec
 from tunecurve.spec.section import PositiveInt, Section
 from tunecurve.spec.shots import Shots, SimilarShots, in_order, plain_shots
@@ -102,6 +103,7 @@ class StudySpec(Section):
         "GPU whose memory holds no training otherwise",
     )
     encoder: EncoderSpec = Field(default_factory=EncoderSpec)
+    presidio: PresidioSpec = Field(default_factory=PresidioSpec)
     # Beside the test score it tells a model that was trained too little from one that saw too few rows.
     training_score_rows: Annotated[int, Field(ge=0)] = Field(
         32, description="training rows that a tuned model on this machine is scored on, too; 0: none"

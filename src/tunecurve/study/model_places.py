@@ -11,6 +11,8 @@ from tunecurve.study.options import StudyOptions
 
 # Origins of values that are no file.
 _NO_FILES = ("options", StudyOptions.origin)
+# What begins a line that names its own key: the model is right, and a setting of it is not.
+_OWN_KEYS = ("presidio.",)
 
 
 @contextmanager
@@ -31,6 +33,8 @@ def naming_place(key: str, values: Mapping[str, Any], options: StudyOptions) -> 
         yield
     except (UsageError, SpecError, ModelError) as error:
         if (option is None and not is_in_file) or str(error).startswith("--"):  # the latter is of another option
+            raise
+        if str(error).startswith(_OWN_KEYS):
             raise
         line = f"{option or f'{options.origin}: {key}'}: {error}"
         if isinstance(error, ModelError) and not isinstance(error, UnknownModel):

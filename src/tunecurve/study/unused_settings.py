@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Learner
+from tunecurve.learners.distilled_names import models_within
 from tunecurve.spec.quick import QUICK_STUDY
 from tunecurve.spec.study import StudySpec
 
@@ -15,7 +16,24 @@ OTHER = {"recipe": "encoder", "encoder": "recipe"}
 
 
 def unused_settings(spec: StudySpec, learners: Iterable[Learner]) -> list[Finding]:
-    """Return what `recipe` and `encoder` say that none of the learners reads that are tuned."""
+    """Return what `recipe` and `encoder` say that none of the learners reads that are tuned, and `presidio` without that model."""
+    return [*_of_presidio(spec), *_of_trainings(spec, learners)]
+
+
+def _of_presidio(spec: StudySpec) -> list[Finding]:
+    if "presidio" in models_within(spec.models):
+        return []
+    return [
+        Finding(
+            "setting-unused",
+            f"presidio.{name} is set, and no model of this study is presidio: it changes nothing",
+            "leave it out, or name the model presidio",
+        )
+        for name in spec.presidio.asked()
+    ]
+
+
+def _of_trainings(spec: StudySpec, learners: Iterable[Learner]) -> list[Finding]:
     tuned = [learner for learner in learners if learner.can_fine_tune] if spec.train_sizes else []
     read: set[str] = set()
     for learner in tuned:

