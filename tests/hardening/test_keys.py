@@ -30,17 +30,17 @@ NOT_OF_ROWS = ("hosted", "advice", "recipe", "encoder", "presidio", "answers", "
 
 
 class Resolving(FloorLearner):
-    """Resolves a recipe to itself: that of language models, and that of encoders, which learners get when built."""
+    """Resolves a recipe to itself: that of language models, and what taggers and Presidio get when they are built."""
 
     name = "resolving"
     takes_prompts = True
 
-    def __init__(self, encoder):
+    def __init__(self, encoder, presidio):
         super().__init__()
-        self.encoder = encoder.model_dump()
+        self.encoder, self.presidio = encoder.model_dump(), presidio.asked()
 
     def resolve_recipe(self, recipe, n_examples):
-        return {**recipe, "n": n_examples, "encoder": self.encoder}
+        return {**recipe, "n": n_examples, "encoder": self.encoder, "presidio": self.presidio}
 
     def fine_tune(self, *arguments, **options):
         raise NotImplementedError
@@ -80,6 +80,7 @@ def another(value, path, dice):
         "join_neighbours": [False], "four_bit_weights": [True, False], "warm_languages": [["de"], ["fr", "it"]],
         "prior": ["masking-presidio", "ner-conll2003"], "deploy_as": ["none", "developertier"], "gpu": ["h200", "b200"],
         "shape": ["openai-chat", "spans"], "encoding": ["cp1252", "utf-16"], "sql_dialect": ["sqlite", "mysql"],
+        "entities": [["URL"], ["AGE", "URL"]], "recognizers": [["UrlRecognizer"]], "leave_out": [["URL"]],
         "similar_by": ["tfidf", "encoder"], "sizes": [[5], [20]], "time_budget": ["30m", "2h"], "track": ["mlflow", "trackio"],
     }  # fmt: skip
     key = path[-1]
@@ -106,7 +107,7 @@ def split_of(values, rows):
 def keys_of(values, data):
     """The signature, and the folder names of the trials that the study had before."""
     spec = StudySpec.model_validate(values)
-    learner = Resolving(spec.encoder)
+    learner = Resolving(spec.encoder, spec.presidio)
     fixed = StudySpec.model_validate({**BASE, "recipe": values["recipe"]})
     trials = list_trials(fixed, {"floor": FloorLearner(), "resolving": learner})
     together = trained_together(spec, learner, {})

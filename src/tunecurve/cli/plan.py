@@ -56,8 +56,8 @@ def plan(study: str | None, show_prompts: bool, as_json: bool, **options: Any) -
 
 
 def _show_trials(ready: Study) -> None:
-    from tunecurve.learners.hosted.prices import money
     from tunecurve.learners.distilled_names import models_within
+    from tunecurve.learners.hosted.prices import money
     from tunecurve.report.tables import text_table
     from tunecurve.spec.durations import duration
 

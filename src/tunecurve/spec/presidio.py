@@ -17,11 +17,15 @@ class PresidioSpec(Section):
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="findings with a lower score are dropped (default: Presidio's own thresholds, which keep all)"
     )
-    entities: Names | None = Field(None, description="entities to look for, e.g. [PERSON, EMAIL_ADDRESS] (default: all)")
+    entities: Names | None = Field(
+        None, description="entities to look for, e.g. [PERSON, EMAIL_ADDRESS] (default: all)"
+    )
     recognizers: Names | None = Field(
         None, description="recognizers to look with, e.g. [SpacyRecognizer, EmailRecognizer] (default: all)"
     )
-    leave_out: Names | None = Field(None, description="entities and recognizers to do without, e.g. [URL, DateRecognizer]")
+    leave_out: Names | None = Field(
+        None, description="entities and recognizers to do without, e.g. [URL, DateRecognizer]"
+    )
 
     def asked(self) -> dict[str, object]:
         """Return the keys that are set, names in alphabetical order: they are sets."""

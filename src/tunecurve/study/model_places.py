@@ -32,9 +32,10 @@ def naming_place(key: str, values: Mapping[str, Any], options: StudyOptions) -> 
     try:
         yield
     except (UsageError, SpecError, ModelError) as error:
-        if (option is None and not is_in_file) or str(error).startswith("--"):  # the latter is of another option
-            raise
-        if str(error).startswith(_OWN_KEYS):
+        if str(error).startswith(_OWN_KEYS) and options.origin not in _NO_FILES:
+            raise SpecError(f"{options.origin}: {error}") from error
+        # The second is of another option or key.
+        if (option is None and not is_in_file) or str(error).startswith(("--", *_OWN_KEYS)):
             raise
         line = f"{option or f'{options.origin}: {key}'}: {error}"
         if isinstance(error, ModelError) and not isinstance(error, UnknownModel):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cli.test_commands import invoke
 from tests.fakes.presidio_package import PACKAGES, VERSIONS, write_presidio
 from tunecurve.errors import EnvironmentProblem, SpecError
 from tunecurve.formats.alignment import align_exactly
@@ -147,10 +148,18 @@ def fake_extra(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
+@pytest.fixture
+def own_import_path(monkeypatch):
+    """What the packages put on the import path goes with the test: onnxruntime, where it is installed, adds a folder of its own."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
 def masked(*texts, labels=(), done=(), **options):
     """Answers of the learner by the number of their text."""
     prompts = [PromptRenderer("", labels=labels).prompt(text) for text in texts]
-    return {index: answer.text for index, answer in PresidioLearner(PresidioSpec(**options)).predict_stream(prompts, done)}
+    return {
+        index: answer.text for index, answer in PresidioLearner(PresidioSpec(**options)).predict_stream(prompts, done)
+    }
 
 
 @pytest.mark.usefixtures("fake_extra")
@@ -190,7 +199,9 @@ def test_one_analyzer_of_a_loaded_model_serves_the_process_and_fetches_no_list(c
     before = logging.getLogger("presidio-analyzer").level
     try:
         assert [finding.entity_type for finding in PresidioLearner().find("a@b.org")] == ["EMAIL_ADDRESS", "URL"]
-        assert PresidioLearner(PresidioSpec(score_threshold=0.9)).find("a@b.org") == [Finding(0, 7, "EMAIL_ADDRESS", 1.0)]
+        assert PresidioLearner(PresidioSpec(score_threshold=0.9)).find("a@b.org") == [
+            Finding(0, 7, "EMAIL_ADDRESS", 1.0)
+        ]
     finally:
         logging.getLogger("presidio-analyzer").setLevel(before)
     assert caplog.records == [], "recognizers of other languages are no warning"
@@ -245,7 +256,10 @@ def test_settings_are_part_of_the_identity_where_they_are_set():
             r"^presidio.entities: 'PERSN' is no entity of presidio-analyzer 2.2.999; expected some of: EMAIL_ADDRESS, "
             r"ORGANIZATION, PERSON, PHONE_NUMBER, URL. Did you mean 'PERSON'\?$",
         ),
-        ({"recognizers": ["PERSON"]}, r"recognizers: 'PERSON' is no recognizer .*: EmailRecognizer, .*, UrlRecognizer\.$"),
+        (
+            {"recognizers": ["PERSON"]},
+            r"recognizers: 'PERSON' is no recognizer .*: EmailRecognizer, .*, UrlRecognizer\.$",
+        ),
         ({"leave_out": ["X"]}, "'X' is no entity or recognizer .*: EMAIL_ADDRESS, EmailRecognizer, ORGANIZATION"),
         (
             {"entities": ["URL"], "leave_out": ["UrlRecognizer"]},
@@ -259,19 +273,46 @@ def test_what_presidio_does_not_know_is_refused_with_what_it_does(settings, expe
         PresidioLearner(PresidioSpec(**settings))
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("fake_extra")
+def test_a_study_file_sets_it_and_plan_and_report_say_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = {"models": ["presidio"], "shots": [0], "train_sizes": [], "split": {"test_size": 20}, "task": "masking"}
+    settings = {"score_threshold": 0.5, "leave_out": ["URL"]}
+    (tmp_path / "study.yaml").write_text(json.dumps(study | {"presidio": settings}))
+    code, stdout, _ = invoke("plan", "study.yaml", "--out", "out")
+    assert code == 0
+    assert "\npresidio: score threshold 0.5; leave out URL.\n" in stdout
+    assert invoke("run", "study.yaml", "--out", "out", "--yes")[0] == 0
+    assert (
+        "presidio-analyzer 2.2.999; score threshold 0.5; leave out URL<" in (tmp_path / "out/report.html").read_text()
+    )
+    (tmp_path / "study.yaml").write_text(json.dumps(study | {"presidio": {"leave_out": ["URI"]}}))
+    code, _, stderr = invoke("plan", "study.yaml", "--out", "other")
+    assert code == 4
+    assert stderr.startswith(
+        "tunecurve: study.yaml: presidio.leave_out: 'URI' is no entity or recognizer of presidio-analyzer"
+    )
+    assert len(stderr.splitlines()) == 1
+
+
 @needs_extra
+@pytest.mark.usefixtures("own_import_path")
 def test_the_real_analyzer_looks_for_what_is_asked_for():
     text = "Peter Smith, p.smith@example.com, 212-555-5555"
     assert masked(text, recognizers=["EmailRecognizer", "SpacyRecognizer"], leave_out=["PERSON", "LOCATION"]) == {
         0: "Peter Smith, [EMAIL_ADDRESS], 212-555-5555"
     }
     assert masked(text, entities=["PERSON"])[0] == "[PERSON], p.smith@example.com, 212-555-5555"
-    with pytest.raises(SpecError, match=r"'PERSN' is no entity of presidio-analyzer .*CREDIT_CARD.* Did you mean 'PERSON'\?$"):
+    with pytest.raises(
+        SpecError, match=r"'PERSN' is no entity of presidio-analyzer .*CREDIT_CARD.* Did you mean 'PERSON'\?$"
+    ):
         PresidioLearner(PresidioSpec(entities=["PERSN"]))
     assert set(_analyzer().get_supported_entities("en")) <= set(ALTERNATIVES), "every entity has names in label sets"
 
 
 @needs_extra
+@pytest.mark.usefixtures("own_import_path")
 def test_real_texts_are_masked_in_the_tasks_labels():
     learner = build_learners(["presidio"])["presidio"]
     assert isinstance(learner, Learner)
@@ -283,6 +324,7 @@ def test_real_texts_are_masked_in_the_tasks_labels():
 
 
 @needs_extra
+@pytest.mark.usefixtures("own_import_path")
 def test_done_rows_are_left_out_and_the_threshold_counts():
     prompts = [PromptRenderer("").prompt("Call 212-555-5555")] * 3
     low, high = PresidioLearner(), PresidioLearner(PresidioSpec(score_threshold=0.99))

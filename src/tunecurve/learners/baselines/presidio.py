@@ -118,7 +118,9 @@ def _analyzer_of(
         )
     # Recognizers are left out before they look: of two findings of one entity the analyzer keeps the better or longer one.
     registry = presidio_analyzer.RecognizerRegistry(recognizers=kept, supported_languages=["en"])
-    engine = presidio_analyzer.AnalyzerEngine(registry=registry, nlp_engine=whole.nlp_engine, supported_languages=["en"])
+    engine = presidio_analyzer.AnalyzerEngine(
+        registry=registry, nlp_engine=whole.nlp_engine, supported_languages=["en"]
+    )
     return engine, sorted(wanted & set().union(*(by_recognizer[one.name] for one in kept)))
 
 
