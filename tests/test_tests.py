@@ -106,6 +106,7 @@ COVERED = {
     "learners/lm/p*.py": "learners/lm/test_chat_template.py",
     "learners/lm/*": "learners/lm/training/test_training.py",
     "learners/torch/training_with_development.py": "learners/torch/test_development.py",
+    "learners/torch/known_pieces.py": "learners/torch/test_whole_models.py",
     "learners/torch/*": "learners/lm/training/test_training.py",
     "metrics/bleu.py": "metrics/test_sacrebleu_agreement.py",
     "metrics/chrf.py": "metrics/test_sacrebleu_agreement.py",

@@ -18,3 +18,5 @@ class ModelFiles:
     """Hash over the model's files; part of every result."""
     origin: str
     """Where the files came from, in words."""
+    is_known: bool = False
+    """Whether this program knows the hash of its weights, and has compared it: what they hold was looked at before."""

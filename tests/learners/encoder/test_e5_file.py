@@ -33,7 +33,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def loaded(tiny_e5):
-    backbone, tokenizer = load_backbone(tiny_e5.folder, "tiny-e5")
+    backbone, tokenizer = load_backbone(tiny_e5)
     assert set_signs_apart(tokenizer)
     assert not set_signs_apart(tokenizer)
     return backbone, tokenizer

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tunecurve.errors import ModelError
+from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, TargetLoss, TrainingJob, TrainingProgress, Tuned, Workload
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.encoder.head import Head
@@ -25,10 +26,11 @@ from tunecurve.learners.encoder.packed import PackedEncoder, choose_encoder
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
 from tunecurve.learners.encoder.train import EncoderObjective, TrainingTask, mean_loss_of, new_training
 from tunecurve.learners.encoder.word_vectors import only_vectors_of
-from tunecurve.learners.encoder.words import set_signs_apart
+from tunecurve.learners.encoder.words import set_signs_apart, split_words
 from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.backend_choice import Choice
 from tunecurve.learners.torch.device import Compute, enough_memory, freed_memory_kept
+from tunecurve.learners.torch.known_pieces import piece_findings
 from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import matmul_flops_per_second
 from tunecurve.learners.torch.training_with_development import (
@@ -91,7 +93,7 @@ class EncoderLearner(TorchLearner):
         self.settings = settings or EncoderSpec()
         self.tuned_folder = tuned_folder
         self.checkpoint_every_seconds = checkpoint_every_seconds
-        self.backbone, self.tokenizer = load_backbone(files.folder, files.name)
+        self.backbone, self.tokenizer = load_backbone(files)
         self.signs_set_apart = self.reads_words and set_signs_apart(self.tokenizer)
         self.longest_window = longest_window(self.backbone)
         self._loaded: tuple[SegmentClassifier, Head] | None = None
@@ -110,6 +112,17 @@ class EncoderLearner(TorchLearner):
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text."""
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def row_findings(self, examples: Sequence[TuningExample]) -> list[Finding]:
+        """Return that the tokenizer knows too little of the rows; raises `ModelError` where it knows (nearly) nothing."""
+        return piece_findings(self.name, self.tokenizer, self._pieces_of, self._n_vectors, examples)
+
+    def _pieces_of(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        return [words.piece_ids for words in split_words(self.tokenizer, texts, by_character=self.reads_words)]
+
+    @property
+    def _n_vectors(self) -> int:
+        return int(self.backbone.get_input_embeddings().weight.shape[0])
 
     def estimate_seconds(self, work: Workload) -> float:
         """Return about how long the work takes: 6 operations a weight and trained token, 2 to answer."""
@@ -229,7 +242,7 @@ class EncoderLearner(TorchLearner):
 
     def initial_model(self, examples: Sequence[TuningExample], head: Head, seed: int) -> SegmentClassifier:
         """Return the model that training starts from: the encoder as it is, with a new head."""
-        backbone, _ = load_backbone(self.files.folder, self.files.name)
+        backbone, _ = load_backbone(self.files)
         return SegmentClassifier(backbone, len(head.classes), seed).to(self.compute.device)
 
     def _fingerprint(

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.encoder.packed import PackedEncoder
 from tunecurve.learners.encoder.words import Window, Words
+from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.device import Compute
+from tunecurve.learners.torch.whole_models import POOLER, check_vocabulary, load_tokenizer, load_weights
 
 LONGEST_WINDOW = 256
 
@@ -83,27 +84,31 @@ class SegmentClassifier(torch.nn.Module):
         return hidden[batch.rows, batch.columns]
 
 
-def load_backbone(folder: Path, name: str) -> tuple[Any, Any]:
-    """Return (encoder, fast tokenizer) from a folder.
+def load_backbone(files: ModelFiles) -> tuple[Any, Any]:
+    """Return (encoder, fast tokenizer) of a model's folder.
 
     Raises
     ------
     ModelError
-        When the folder holds no encoder, or its tokenizer does not know offsets.
+        When the folder holds no whole encoder, or its tokenizer is missing, does not fit it or does not know offsets.
     """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        backbone: Any = AutoModel.from_pretrained(  # with torch's own attention where the architecture can have it
-            folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
-        )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise ModelError(f"cannot load the encoder '{name}': {str(error).splitlines()[0][:200]}") from None
+    name = files.name
+    tokenizer = load_tokenizer(files, "encoder")
+    backbone = load_weights(AutoModel, files, torch.float32, "encoder", may_lack=POOLER)
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"the encoder '{name}' has a tokenizer without offsets; expected one with a tokenizer.json")
     if getattr(backbone.config, "is_decoder", False) or backbone.config.model_type in ("llama", "gpt2", "qwen3"):
         raise ModelError(
             f"'{name}' is a language model that reads from left to right; expected an encoder, e.g. a BERT"
         )
+    first, last, pad = marks_of(tokenizer)
+    if first is None or last is None:
+        raise ModelError(
+            f"the encoder '{name}' has a tokenizer without marks for the beginning and the end of a text; expected cls_token and sep_token "
+            "in its tokenizer_config.json"
+        )
+    n_vectors = int(backbone.get_input_embeddings().weight.shape[0])
+    check_vocabulary(files, tokenizer, n_vectors, (first, last, pad, tokenizer.unk_token_id), "encoder")
     if getattr(backbone, "pooler", None) is not None:
         backbone.pooler = None  # reads the first mark alone; no segment does
     return backbone, tokenizer

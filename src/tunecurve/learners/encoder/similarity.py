@@ -68,8 +68,7 @@ class EncoderSimilarity(Similarity):
     def _read(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the unit vectors of texts; that of a text without a known sign is 0."""
         if self._loaded is None:
-            folder = resolve_encoder(BUILTIN_ENCODER, on_message=self._on_message).folder
-            backbone, tokenizer = load_backbone(folder, BUILTIN_ENCODER)
+            backbone, tokenizer = load_backbone(resolve_encoder(BUILTIN_ENCODER, on_message=self._on_message))
             self._loaded = SegmentClassifier(backbone, 1, 0).eval(), tokenizer
         model, tokenizer = self._loaded
         compute = Compute(torch.device("cpu"), torch.float32, torch.get_num_threads())

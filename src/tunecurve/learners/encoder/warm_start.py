@@ -123,7 +123,7 @@ class WarmStart:
         if not is_whole:
             raise ModelError(f"the warm start in '{self.folder}' is damaged; delete that folder and run again")
         head = Head.load(self.folder / HEAD_FILE)
-        backbone, _ = load_backbone(self.files.folder, self.files.name)
+        backbone, _ = load_backbone(self.files)
         model = SegmentClassifier(backbone, len(head.classes), 0)
         model.load_state_dict(load_file(weights))
         return model.to(self.compute.device).eval(), head

