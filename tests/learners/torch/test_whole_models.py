@@ -13,6 +13,7 @@ from tunecurve.errors import ModelError
 from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.setfit import SetFitLearner
 from tunecurve.learners.encoder.tagger import TaggerLearner
+from tunecurve.learners.lm.learner import LocalLearner
 from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.torch.weights import from_folder
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
@@ -188,3 +189,28 @@ def test_a_tokenizer_without_marks_is_refused(tiny_encoder, changed):
         (files.folder / name).unlink()
     plain.save_pretrained(files.folder)
     assert "expected cls_token and sep_token" in refused(lambda: TaggerLearner("x", files, FLOAT32))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (without("layers.1."), "lack 9 of the 20 tensors that config.json describes (model.layers.1."),
+        (with_("model.norm.weight", torch.zeros(16)), "model.norm.weight is 16 in its .safetensors file and 32 by its"),
+        (with_("model.norm.weight", torch.full((32,), torch.nan)), "32 of the 32 values of model.norm.weight are NaN"),
+    ],
+)
+def test_a_language_model_that_is_not_whole_is_refused_when_it_is_loaded(tiny_model_folder, changed, change, said):
+    learner = LocalLearner(changed(tiny_model_folder, change), FLOAT32)
+    assert said in refused(learner.load_base)
+
+
+def test_a_head_that_is_not_the_embedding_may_not_be_missing(tiny_model_folder, changed):
+    files = changed(tiny_model_folder, config={"tie_word_embeddings": False})
+    assert "lack 1 of the 21 tensors that config.json describes (lm_head.weight)" in refused(
+        LocalLearner(files, FLOAT32).load_base
+    )
+
+
+def test_a_language_model_without_a_tokenizer_is_refused(tiny_model_folder, changed):
+    files = changed(tiny_model_folder, gone=["tokenizer.json"])
+    assert "its folder has no tokenizer" in refused(lambda: LocalLearner(files, FLOAT32))

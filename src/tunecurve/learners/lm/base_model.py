@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from tunecurve.errors import ModelError, how_to_install
+from tunecurve.errors import how_to_install
 from tunecurve.findings import Finding
 from tunecurve.learners.lm.four_bit import as_if_packed, check_installed, packed
 from tunecurve.learners.lm.training.memory_plan import (
@@ -22,6 +22,7 @@ from tunecurve.learners.lm.training.memory_plan import (
 from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.torch.weights import count_parameters
+from tunecurve.learners.torch.whole_models import load_weights
 
 # What must fit beside weights in the machine's precision, so that they are not packed: a row of so many tokens, its layers computed again.
 USUAL_STEP = StepShape(n_trainings=1, n_rows=1, n_prefix=0, n_own=1024, n_answer=64, rank=16)
@@ -33,14 +34,9 @@ def read_weights(files: ModelFiles, dtype: torch.dtype) -> Any:
     Raises
     ------
     ModelError
-        When its files cannot be read as a model.
+        When its files cannot be read as a model, lack weights, or hold some that are misshapen, NaN or infinite.
     """
-    try:
-        return AutoModelForCausalLM.from_pretrained(
-            files.folder, dtype=dtype, trust_remote_code=False, use_safetensors=True
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f"cannot load the model '{files.name}': {str(error).splitlines()[0][:200]}") from None
+    return load_weights(AutoModelForCausalLM, files, dtype)
 
 
 def frozen(model: Any, compute: Compute) -> Any:

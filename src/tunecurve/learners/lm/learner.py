@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig
 
-from tunecurve.errors import ModelError
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Decoder, RoundTrip, TargetLoss, Tuned, Workload
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
@@ -37,6 +36,7 @@ from tunecurve.learners.torch.device import Compute, enough_memory
 from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import estimate_seconds
 from tunecurve.learners.torch.weights import count_parameters, stored_types
+from tunecurve.learners.torch.whole_models import load_tokenizer, loading
 from tunecurve.learners.training import PlannedTraining, TrainingJob, TrainingProgress, TrainingRecord
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.training import RecipeSpec
@@ -86,11 +86,9 @@ class LocalLearner(TorchLearner):
         self.adapter_folder = adapter_folder
         self.checkpoint_every_seconds = checkpoint_every_seconds
         self.backend = backend
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
+        tokenizer = load_tokenizer(files)
+        with loading(files):
             self.config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise ModelError(f"cannot load the model '{files.name}': {str(error).splitlines()[0][:200]}") from None
         self.encoder = ChatEncoder(tokenizer)
         self._loaded = None
         self._decoder: Decoder | None = None

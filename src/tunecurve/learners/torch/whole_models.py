@@ -27,6 +27,8 @@ _NUMBERS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 _BAD_FILES = (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError, IndexError)
 # What no answer depends on, by the beginning of its name: a backbone without it is whole.
 POOLER = ("pooler.",)
+# Hashes of weights that are numbers: every training of a process reads them again.
+_LOOKED_AT: set[str] = set()
 
 
 @contextmanager
@@ -117,10 +119,11 @@ def load_weights(
             ignore_mismatched_sizes=True,  # said below, with name and shapes
         )
     why = _why_not_whole(model, info, may_lack)
-    if not why and not files.is_known:
+    if not why and not files.is_known and files.weights_sha256 not in _LOOKED_AT:
         why = _why_no_numbers(model, may_lack)
     if why:
         raise ModelError(f"cannot load the {kind} '{files.name}': {why}")
+    _LOOKED_AT.add(files.weights_sha256)
     return model
 
 
