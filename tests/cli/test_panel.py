@@ -51,8 +51,23 @@ def half_done():
         state.scores[trial] = score
         state.finished(trial, 1.0)
     state.started(TAGGER[1])
-    state.stepped(TAGGER[1], TrainingProgress(40, 80, 0.143, 1234.0))
+    for step in (39, 40):  # one of them is timed
+        state.stepped(TAGGER[1], TrainingProgress(step, 80, 0.143, 1234.0))
     return state
+
+
+@pytest.mark.parametrize("phase", ["", "warm start"])
+def test_a_training_that_goes_on_says_no_end_until_a_step_is_timed(phase):
+    state = RunState()
+    state.begin(1, {TAGGER[0]: 10.0})
+    state.started(TAGGER[0])
+    assert "step 157/750" in state.stepped(TAGGER[0], TrainingProgress(157, 750, 0.143, 1234.0, phase))
+    assert state.running[TAGGER[0]].left is None
+    assert state.seconds_left(TAGGER[0]) > 0  # as it was estimated
+    state.stepped(TAGGER[0], TrainingProgress(158, 750, 0.143, 1234.0, phase))
+    assert state.running[TAGGER[0]].left is not None
+    state.stepped(TAGGER[0], TrainingProgress(1, 30, 0.143, 1234.0, "next part"))
+    assert state.running[TAGGER[0]].left is None
 
 
 def shown(state, width, height=30, **options):

@@ -24,6 +24,11 @@ def test_a_training_that_ended_early_and_the_steps_of_other_rates_are_said(steps
     assert training_in_words(record) == said
 
 
+def test_steps_on_pairs_have_no_passes():
+    recipe = {"name": "setfit", "epochs": 34, "n_steps": 20, "batch_size": 16}
+    assert training_in_words(TrainingRecord(20, 1, 320, recipe=recipe)) == "20 × 16 pairs"
+
+
 def test_a_training_without_development_rows_is_steps_and_epochs():
     assert training_in_words(TrainingRecord(33, 11, recipe={"epochs": 11, "n_steps": 33})) == "33 × 11"
     assert training_in_words(TrainingRecord(0, 2, kept_aside=[1, 2])) == "– × 2, 2 rows for thresholds"

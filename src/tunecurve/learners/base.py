@@ -67,8 +67,6 @@ class Learner(ABC):
     ...             yield index, Completion(prompt.source.upper(), "end")
     >>> [answer.text for answer in predict(Upper(), [Prompt((), "call ann")])]
     ['CALL ANN']
-    >>> Upper().can_fine_tune
-    False
     """
 
     name: str
@@ -153,6 +151,10 @@ class Learner(ABC):
     def rows_trained(self, train_size: int) -> int:
         """Return how many rows a training on so many labelled ones has, its development rows among them."""
         return train_size
+
+    def n_windows(self, n_tokens: int) -> int:
+        """Return as how many rows of its training steps an input of so many tokens is read; default: as one."""
+        return 1
 
     def further_inputs(self, train_size: int, seed: int) -> list[str]:
         """Return the inputs that nobody labelled of which a training makes use, beside its rows."""

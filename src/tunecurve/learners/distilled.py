@@ -110,6 +110,10 @@ class DistilledLearner(AnswersAsStudent):
         """Return how many rows a training of a size has: of the labelled ones and the teacher's those that the student trains on."""
         return self.student.rows_trained(self._rows_of_student(train_size))
 
+    def n_windows(self, n_tokens: int) -> int:
+        """Return what the student does."""
+        return self.student.n_windows(n_tokens)
+
     def _rows_of_student(self, train_size: int) -> int:
         return (1 + self.times) * train_size
 

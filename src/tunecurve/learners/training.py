@@ -105,7 +105,8 @@ class TrainingRecord(Record):
     epochs: int = 1
     examples_seen: int = 0
     """Optimizer steps that were taken, up to the end or to where development rows ended it (the model may be that of an earlier one,
-    `development.best_step`); epochs that were begun, a part of one counts as one; rows seen over all of them. Steps at learning rates
+    `development.best_step`); epochs that were begun, a part of one counts as one; rows seen over all of them: windows of long rows count
+    each, and setfit sees pairs of rows, once. Steps at learning rates
     that were tried and left are in none of these but in `development.tried`."""
     losses: list[float] = field(default_factory=list)
     """Mean loss per trained token, at every step."""
@@ -114,7 +115,7 @@ class TrainingRecord(Record):
     tokens_trained: int = 0
     """Answer tokens that carried loss."""
     recipe: dict[str, Any] = field(default_factory=dict)
-    """The resolved recipe."""
+    """The resolved recipe; its steps are those that the rows made, where it was planned without them."""
     path: str = ""
     """Which backend computed the steps, what its comparison with the reference showed, and why no faster one was used."""
     is_fastest: bool = True

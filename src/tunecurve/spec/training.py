@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tunecurve.spec.section import PositiveInt, Section
 
@@ -12,8 +12,8 @@ LearningRate = Annotated[float, Field(gt=0)] | Literal["auto"]
 DevelopmentShare = Annotated[float, Field(gt=0, le=0.5)]
 AUTO_RATE = "three rates are tried for a fifth of the steps each, and the best on development rows goes on"
 DEVELOPMENT = (
-    "share of a size's own rows that is kept from training, to stop early and to keep the best state; they count in n; with fewer "
-    "than 5 such rows nothing is kept (default: none; 0.2 with learning_rate: auto)"
+    "share of a size's own rows that is kept from training, to stop early and to keep the best state, rounded to whole rows; they count "
+    "in n; where that is fewer than 5 nothing is kept (default: none; 0.2 with learning_rate: auto)"
 )
 
 
@@ -67,3 +67,13 @@ class EncoderSpec(Section):
         description="tagger: mask more, up to this per cent of the public text, so that less leaks; the threshold is "
         "calibrated on a fifth of the training rows, which are kept from training",
     )
+
+    @field_validator("warm_languages")
+    @classmethod
+    def _each_language_once(cls, value: list[str]) -> list[str]:
+        twice = next((name for number, name in enumerate(value) if name in value[:number]), None)
+        if twice is not None:
+            raise ValueError(
+                f"expected every language once, got '{twice}' twice; rows are shared evenly among those named"
+            )
+        return value

@@ -83,12 +83,11 @@ class RunState:
             return own.doing
         if own.phase != step.phase:
             own.phase, own.started_at, own.training_started_at = step.phase, now, 0.0
-        if not own.training_started_at:
-            own.training_started_at, own.first_step = now, step.step
-            per_step = now - own.started_at
-        else:
-            per_step = (now - own.training_started_at) / max(1, step.step - own.first_step)
-        own.ends_at = now + (step.n_steps - step.step) * per_step + self._scoring_seconds
+        if not own.training_started_at:  # no step of this part was timed yet: it may go on where an earlier start was
+            own.training_started_at, own.first_step, own.ends_at = now, step.step, None
+        if step.step > own.first_step:
+            per_step = (now - own.training_started_at) / (step.step - own.first_step)
+            own.ends_at = now + (step.n_steps - step.step) * per_step + self._scoring_seconds
         own.share = step.step / max(step.n_steps, 1)
         phase = f"{step.phase}, " if step.phase else ""
         own.doing = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, proposer_in, training_ke
 
 # The proposer's own instruction, in tokens.
 PROPOSAL_TEXT = 250
+# So many rows tell how many windows a row has; a text of so many tokens fits into no window.
+MOST_ROWS_OF_WINDOWS, MANY_TOKENS = 1000, 10**9
 # Of so many rows their labels tell how many examples by label there are, in so many orders.
 MOST_ROWS_OF_LABELS, ORDERS_TRIED = 1000, 10
 
@@ -54,7 +57,7 @@ def estimate_workloads(
         if config["recipe"]:
             epochs = config["recipe"]["epochs"]
             row_epochs = epochs * n_trained(config["recipe"], learner.rows_trained(trial.train_size))
-            steps = config["recipe"]["n_steps"] or 0
+            steps = _steps_of(trial, config["recipe"], learner, data)
             # A local model reads the instruction once a step; a provider bills it with every row.
             instructions = steps if learner.trains_here else row_epochs
             factor = work_factor(config["recipe"])
@@ -79,6 +82,19 @@ def estimate_workloads(
             round(n_rows * max(prefix - instruction, 0.0)) if trial.chooses_examples else 0,
         )
     return workloads
+
+
+def _steps_of(trial: Trial, recipe: Mapping[str, Any], learner: Learner, data: StudyData) -> int:
+    """Return about how many steps a training takes: the recipe's, which knows of no windows and of no rows that thresholds take."""
+    steps = recipe["n_steps"] or 0
+    windows = 1.0
+    if learner.n_windows(MANY_TOKENS) > 1:
+        rows = data.training_rows(min(trial.train_size, MOST_ROWS_OF_WINDOWS), trial.seed)
+        windows = sum(learner.n_windows(learner.count_tokens(row.source)) for row in rows) / len(rows)
+    if windows == 1 and not recipe.get("over_masking"):
+        return steps
+    n_rows = n_trained(recipe, learner.rows_trained(trial.train_size))
+    return recipe["epochs"] * math.ceil(round(n_rows * windows) / recipe["batch_size"])
 
 
 def _n_proposals(calls: int) -> int:

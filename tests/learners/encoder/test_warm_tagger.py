@@ -222,7 +222,14 @@ def test_it_masks_and_does_nothing_else(task):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"warm_languages": []}, {"warm_languages": ["es"]}, {"warm_rows": 0}, {"warm_rows": 200_001}]
+    "settings",
+    [
+        {"warm_languages": []},
+        {"warm_languages": ["es"]},
+        {"warm_languages": ["en", "fr", "en"]},
+        {"warm_rows": 0},
+        {"warm_rows": 200_001},
+    ],
 )
 def test_settings_out_of_range_are_errors_of_the_study_file(settings):
     with pytest.raises(SpecError, match=next(iter(settings))):

@@ -42,7 +42,10 @@ def test_development_rows_are_whole_groups_and_at_most_half(groups, share):
     assert chosen == development_rows(groups, share)
 
 
-@pytest.mark.parametrize(("n", "share", "expected"), [(50, 0.2, 10), (200, 0.2, 40), (200, 0.1, 20), (10, 0.5, 5)])
+@pytest.mark.parametrize(
+    ("n", "share", "expected"),
+    [(50, 0.2, 10), (200, 0.2, 40), (200, 0.1, 20), (10, 0.5, 5), (24, 0.2, 5), (23, 0.2, 5), (22, 0.2, 0)],
+)
 def test_rows_without_groups_give_the_share(n, share, expected):
     assert len(development_rows([str(row) for row in range(n)], share)) == expected
 
@@ -104,6 +107,45 @@ def test_the_best_of_three_rates_goes_on_from_where_it_was(tiny_encoder, tmp_pat
     same, _ = tune(alone, examples, tmp_path / "alone")
     assert same.losses == record.losses
     assert same.development.losses == seen.losses
+
+
+def planned_steps(learner, rows, folder, size):
+    """Return how many steps `plan` says for tuning on so many rows, in a study of its own."""
+    folder.mkdir()
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    values = {
+        "data": {"source": str(folder / "rows.jsonl")},
+        "split": {"test_size": 10, "method": "random"},
+        "train_sizes": [size],
+        "shots": [],
+        "models": ["tagger"],
+        "encoder": learner.settings.model_dump(exclude_unset=True),
+    }
+    prepared = prepare_study(values, StudyOptions(out=folder / "run", learners={"tagger": learner}))
+    return next(work.steps for trial, work in prepared.workloads.items() if trial.strategy == "fine-tune")
+
+
+def test_rows_for_a_threshold_and_for_development_are_no_early_end(tiny_encoder, tmp_path):
+    """50 rows: 10 for the threshold, 8 for development, 32 in 2 steps of 16, 10 times."""
+    settings = {"over_masking": 5.0, "learning_rate": "auto", "batch_size": 16, "epochs": 10}
+    learner, examples = learner_of("tagger", tiny_encoder, **settings)
+    record, _ = tune(learner, examples[:50], tmp_path / "trial")
+    assert len(record.kept_aside) == 18
+    assert record.recipe["n_steps"] == 20
+    steps = f"20 × {record.epochs}" if record.steps == 20 else f"{record.steps} of 20 × "
+    assert training_in_words(record).startswith(steps)
+    assert planned_steps(learner, simple_rows(60), tmp_path / "study", 50) == 20 + 2 * 4
+
+
+def test_windows_of_long_rows_are_steps_of_the_plan_and_of_the_record(tiny_encoder, tmp_path):
+    rows = [{name: f"{text} " * 40 for name, text in row.items()} for row in simple_rows(34)]
+    learner, _ = learner_of("tagger", tiny_encoder, epochs=2)
+    examples = [RENDERER.tuning_example(row["source_text"], row["target_text"]) for row in rows[:24]]
+    record, _ = tune(learner, examples, tmp_path / "trial")
+    assert record.steps == record.recipe["n_steps"] > 2 * 24 / 8
+    assert training_in_words(record) == f"{record.steps} × 2"
+    planned = planned_steps(learner, rows, tmp_path / "study", 24)
+    assert planned == pytest.approx(record.steps, rel=0.1)  # other rows of the same kind
 
 
 def test_training_stops_and_keeps_the_best_state(tiny_encoder, tmp_path):

@@ -214,7 +214,8 @@ class EncoderLearner(TorchLearner):
                 )
                 said = f"{task.said}; {way.said}"
                 if dev_task is None or not dev_task.lengths:
-                    record = run.train(on_step).record(task.lengths, said + why_no_development(recipe, n_trained))
+                    training = run.train(on_step)
+                    record = training.record(task.lengths, said + why_no_development(recipe, n_trained))
                 else:
                     look = mean_loss_of(model, dev_task, recipe.batch_size)
                     training, seen = train_with_development(run, look, len(development), on_step)
@@ -223,7 +224,8 @@ class EncoderLearner(TorchLearner):
         model.eval()
         self.complete(model, known, head)
         head = self.calibrate(model, job.examples[n_trained:], head)
-        record.recipe = job.recipe
+        # As many steps as the rows made: long ones make more than were planned for, those that are kept aside fewer.
+        record.recipe = job.recipe | {"n_steps": len(training.steps), "warmup_steps": record.recipe["warmup_steps"]}
         record.kept_aside = [*development, *range(n_trained, len(job.examples))] or None
         self._save(model, head, job.folder / TUNED_FOLDER)
         return Tuned(self.load_tuned(job.folder), record)

@@ -31,7 +31,7 @@ from tunecurve.learners.encoder.tags import (
     with_gaps_filled,
 )
 from tunecurve.learners.encoder.train import TrainingTask
-from tunecurve.learners.encoder.words import Window, Words, distance_to_border, split_words, windows_over
+from tunecurve.learners.encoder.words import Window, Words, distance_to_border, split_words, window_step, windows_over
 from tunecurve.learners.unseen import ClassShares
 from tunecurve.prompts import Prompt, TuningExample
 
@@ -75,6 +75,10 @@ class TaggerLearner(EncoderLearner):
     def n_held_out(self, n_examples: int) -> int:
         """Return a fifth of the examples where a threshold is to be calibrated."""
         return 0 if self.settings.over_masking is None else max(1, round(CALIBRATION_SHARE * n_examples))
+
+    def n_windows(self, n_tokens: int) -> int:
+        """Return over how many windows an input is read: about those of `windows_over`."""
+        return 1 + max(0, math.ceil((n_tokens - self.longest_window) / window_step(self.longest_window)))
 
     def prepare(self, examples: Sequence[TuningExample]) -> Head:
         """Return labels, tags and how targets say spans."""
