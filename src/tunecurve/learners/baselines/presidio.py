@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tunecurve.errors import EnvironmentProblem, SpecError, did_you_mean, how_to_install
 from tunecurve.learners.base import Completion, Learner, unanswered
 from tunecurve.learners.baselines.presidio_labels import Finding, mask_text
+from tunecurve.learners.telemetry import silence_onnxruntime
 from tunecurve.prompts import Prompt
 from tunecurve.spec.presidio import PresidioSpec
 
@@ -99,6 +100,7 @@ def _chosen(settings: PresidioSpec) -> tuple[AnalyzerEngine, list[str] | None]:
 def _analyzer_of(
     entities: tuple[str, ...] | None, recognizers: tuple[str, ...] | None, leave_out: tuple[str, ...] | None
 ) -> tuple[AnalyzerEngine, list[str]]:
+    silence_onnxruntime()  # which one of its recognizers imports
     import presidio_analyzer
 
     whole = _analyzer()
@@ -138,6 +140,7 @@ def _analyzer() -> AnalyzerEngine:
     """Return the analyzer with a loaded model; one for all learners of this process (3 to 6 seconds)."""
     # It warns of each recognizer for another language that it does not load.
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
+    silence_onnxruntime()  # which one of its recognizers imports
     import presidio_analyzer
     import spacy
     from presidio_analyzer.nlp_engine import SpacyNlpEngine

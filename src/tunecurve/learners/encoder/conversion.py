@@ -24,6 +24,7 @@ from tunecurve.learners.completion import Completion
 from tunecurve.learners.converted import ConvertedModel
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.words import window_step
+from tunecurve.learners.telemetry import silence_onnxruntime
 from tunecurve.prompts import Prompt
 from tunecurve.storage.files import write_text, written_whole
 
@@ -59,6 +60,7 @@ class PieceLogits(torch.nn.Module):
 
 def convert(tuned: TunedEncoder, folder: Path) -> ConvertedModel:
     """Write a tuned encoder into a folder; see `Learner.convert`."""
+    silence_onnxruntime()
     with needing("onnx", "an ONNX file"):
         import onnx  # noqa: F401
         import onnxruntime

@@ -1,13 +1,17 @@
 """Answers texts with the classifier beside it. pip install numpy onnxruntime tokenizers; python run.py "A text" "Another"."""
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import tokenizers
+
+# Its import, which comes next, would else write a device id into the cache folder.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 HERE = Path(__file__).parent
 TOLD = json.loads((HERE / "settings.json").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import sys
 import unicodedata
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import tokenizers
+
+# Its import, which comes next, would else write a device id into the cache folder.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 HERE = Path(__file__).parent
 TOLD = json.loads((HERE / "settings.json").read_text(encoding="utf-8"))
