@@ -18,6 +18,7 @@ from tunecurve.data.inputs import DEFAULT_COLUMN, columns_in_template, names_inp
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.own_code import is_reference
 from tunecurve.spec.advice import AdviceSpec as AdviceSpec
+from tunecurve.spec.bootstrap import BootstrapSpec
 from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec, has_rows_of_its_own
 from tunecurve.spec.durations import Duration
 from tunecurve.spec.hosted import HostedSpec
@@ -37,16 +38,6 @@ UNSETTLED_TASK = "masking"
 CONSTRAINED = "constrained:"
 TrackerName = Literal["mlflow", "trackio", "wandb"]
 TRACKERS: tuple[TrackerName, ...] = get_args(TrackerName)
-
-
-class BootstrapSpec(Section):
-    """How sure scores are: the level of all intervals, and the draws that the forecast gets."""
-
-    draws: Annotated[int, Field(ge=100)] = Field(
-        2000, description="bootstrap draws for the forecast, shared by all trials"
-    )
-    level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="level of the intervals")
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of the draws")
 
 
 class StudySpec(Section):
