@@ -9,6 +9,7 @@ import signal
 import sys
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 # Several test processes share the cores: threads that spin while they wait for one another double the time of training.
 # Read when torch is first imported, here and in every process that a test starts.

@@ -230,3 +230,12 @@ def test_a_fall_before_the_last_size_is_not_in_the_verdict() -> None:
     assert answer.drops[0].real
     assert "More data gained nothing" not in answer.verdict.sentence
     assert answer.verdict.answer is None or answer.verdict.word == "cannot tell"
+
+
+@pytest.mark.parametrize("last", [0.0, 0.78, 1.0])
+def test_a_fall_to_nothing_counts_the_test_rows(last: float) -> None:
+    found = forecast_curve(CurvePoints([50, 100, 200], [60.0, 70.0, last], n_test=200), (0, 100))
+    (drop,) = found.drops
+    assert drop.counts == ["test rows"]
+    assert drop.real
+    assert all(", counting only test rows)" in note for note in found.notes if "The score got worse" in note)

@@ -43,6 +43,8 @@ def test_where_a_study_is_can_be_read_while_it_runs(log, tmp_path):
     (one,) = progress_of(tmp_path).running
     assert (one.learner, one.label) == ("m", "fine-tune-n50-seed0")
     assert "step 8 of 84" in one.phase
+    assert progress_of(tmp_path).seconds_left == pytest.approx(500, abs=5), "no step of the first is timed yet"
+    log.trained(FIRST, step(9))
     log.answered(FIRST, 30, 200, 50.0)
     assert "30 of 200 rows" in progress_of(tmp_path).running[0].phase
     assert progress_of(tmp_path).seconds_left == pytest.approx(400, abs=5), "the first ends at once, by its own speed"

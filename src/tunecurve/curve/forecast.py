@@ -38,7 +38,7 @@ FEWEST_SIZES = 3
 NEAR_THE_BEST = 3.0
 TOO_NARROW = (
     f"The last score is within {NEAR_THE_BEST:g} % of the best: of nine such curves that were left out of learning, 80 % intervals held "
-    "seven, and both others ended worse."
+    "six, and the three others ended worse."
 )
 
 NO_START = "Nothing is known of where this loss starts, such as the score of the untrained model: no forecast."

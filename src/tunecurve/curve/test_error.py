@@ -66,10 +66,11 @@ def test_set_variance(
     """Test-set variance of each size's mean: its own part, and the part that all sizes share (squared error units).
 
     With only the number of test rows, one or one a run, a bounded metric is treated as a mean of 0/1 rows (an upper bound for
-    any metric that is a mean of values in its range).
+    any metric that is a mean of values in its range). The worst score has the variance of the best one, not none: no row right of 200
+    does not say that none ever is.
     """
     if not np.isfinite(rows).all() or (rows < 1).any():
         raise DataError(f"n_test {rows.tolist()}: expected a positive number of test rows.")
     rows = np.bincount(member, runs * np.broadcast_to(rows, member.shape)) / np.bincount(member, runs)
-    total = error * np.maximum(100.0 - error, 0.0) / rows
+    total = error * np.maximum(100.0 - error, 1.0) / rows
     return (1.0 - DEFAULT_TEST_CORRELATION) * total, float(total[-1])

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import tokenizers
 
-# Its import, which comes next, would else write a device id into the cache folder.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else the next import writes a device id into the cache folder
 import onnxruntime
 
 HERE = Path(__file__).parent
