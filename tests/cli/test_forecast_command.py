@@ -578,7 +578,7 @@ def test_what_intervals_near_the_best_score_missed_is_said(
 ) -> None:
     lines = [f"{50 * 2**place},{score},{way}" for place, score in enumerate(scores)]
     notes = answer(tmp_path, "n,score,direction", lines)["notes"]
-    assert any("both others ended worse" in note for note in notes) == near
+    assert any("the three others ended worse" in note for note in notes) == near
 
 
 @pytest.mark.parametrize(
