@@ -17,6 +17,7 @@ from tunecurve.curve.borrowed import FIRST_SIZES, SHARE_OF_THE_FLOOR, rows_to_fi
 from tunecurve.curve.collapse import odd_run_notes, rerun_notes
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
+from tunecurve.curve.kinds import FEWEST_SIZES
 from tunecurve.curve.plateau import default_delta, find_plateau, is_speculative, judge
 from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare
 from tunecurve.curve.predictive import Predictive, predict
@@ -33,7 +34,6 @@ __all__ = ["CurvePoints", "Forecast", "Prices", "forecast_curve"]
 QUANTILE_LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 MEDIAN = 9
 INTERVAL_LEVELS = (0.5, 0.8, 0.9)
-FEWEST_SIZES = 3
 # So near the best score, in per cent of the range, left-out curves of language models fell out of their intervals too often.
 NEAR_THE_BEST = 3.0
 TOO_NARROW = (

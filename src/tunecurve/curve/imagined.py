@@ -23,6 +23,7 @@ from tunecurve.curve.points import (
 )
 from tunecurve.curve.predictive import Predictive, predict
 from tunecurve.curve.priors import KINDS
+from tunecurve.curve.test_error import LEAST_RIGHT
 
 # How many outcomes are judged, how many are counted, and on how many drawn curves.
 JUDGED, COUNTED, DRAWS = 5, 40, 400
@@ -101,7 +102,7 @@ def _with_size(curve: PreparedCurve, size: float, outcome: float) -> PreparedCur
     seed = curve.seed_variance * (last / error) ** 2 * (size / curve.size[-1]) ** -SEED_VARIANCE_EXPONENT
     share = 1.0
     if curve.scale.kind == "bounded":  # the variance of a share of rows
-        share = max(100.0 - error, 0.1) * last / (max(100.0 - last, 0.1) * error)
+        share = max(100.0 - error, LEAST_RIGHT) * last / (max(100.0 - last, LEAST_RIGHT) * error)
     own = curve.own_test_variance * share
     return replace(
         curve,

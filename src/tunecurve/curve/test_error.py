@@ -14,6 +14,8 @@ from tunecurve.errors import DataError
 Floats = NDArray[np.float64]
 # Test sets are shared by all sizes, so most of their error is common; this correlation is used without bootstrap draws.
 DEFAULT_TEST_CORRELATION = 0.7
+# Per cent that are right at least, for the luck of the test rows: errors stand one beyond the worst score and must not have none.
+LEAST_RIGHT = 1.0
 
 
 def bootstrap_covariance(
@@ -72,5 +74,5 @@ def test_set_variance(
     if not np.isfinite(rows).all() or (rows < 1).any():
         raise DataError(f"n_test {rows.tolist()}: expected a positive number of test rows.")
     rows = np.bincount(member, runs * np.broadcast_to(rows, member.shape)) / np.bincount(member, runs)
-    total = error * np.maximum(100.0 - error, 1.0) / rows
+    total = error * np.maximum(100.0 - error, LEAST_RIGHT) / rows
     return (1.0 - DEFAULT_TEST_CORRELATION) * total, float(total[-1])

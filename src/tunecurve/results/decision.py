@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tunecurve.curve.answer import FirstStudy, NextRound, SettlingStep, Stop, Verdict
 from tunecurve.curve.decision import labels_missing
-from tunecurve.curve.forecast import FEWEST_SIZES
+from tunecurve.curve.kinds import FEWEST_SIZES
 from tunecurve.curve.plateau import NOTHING_SHOWN
 from tunecurve.curve.power import MOST_SEEDS
 from tunecurve.curve.targets import TRUSTED_MULTIPLE

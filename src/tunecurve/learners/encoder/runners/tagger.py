@@ -42,14 +42,13 @@ def find_spans(text: str) -> list[tuple[int, int, str]]:
         gap = [text[words[number][0] : words[number][1]] for number in range(before + 1, behind)]
         if all(touch[before:behind]) and all(fills(word) for word in gap):
             tags[before + 1 : behind] = tags[before] + tags[before] % 2
-    runs: list[list[int]] = []
+    runs, spans = list[list[int]](), list[tuple[int, int, str]]()
     for word in np.flatnonzero(tags).tolist():
         goes_on = tags[word] % 2 == 0 and tags[word] - tags[word - 1] in (0, 1)
         if runs and runs[-1][-1] == word - 1 and (goes_on or touch[word - 1]):
             runs[-1].append(word)
         else:
             runs.append([word])
-    spans: list[tuple[int, int, str]] = []
     for run in runs:
         label = TOLD["labels"][int((shares[run, 1::2] + shares[run, 2::2]).sum(axis=0).argmax())]
         start, behind_last = words[run[0]][0], bool(spans) and spans[-1][1] == words[run[0] - 1][1]
