@@ -17,14 +17,9 @@ from tests.fakes.presidio_package import PACKAGES, VERSIONS, write_presidio
 from tunecurve.errors import EnvironmentProblem, SpecError
 from tunecurve.formats.alignment import align_exactly
 from tunecurve.learners.base import Learner, predict
+from tunecurve.learners.baselines.masked_text import Finding, resolve_overlaps
 from tunecurve.learners.baselines.presidio import PresidioLearner, _analyzer, _analyzer_of
-from tunecurve.learners.baselines.presidio_labels import (
-    ALTERNATIVES,
-    Finding,
-    LabelNames,
-    mask_text,
-    resolve_overlaps,
-)
+from tunecurve.learners.baselines.presidio_labels import ALTERNATIVES, LabelNames, mask_text
 from tunecurve.learners.registry import LearnerOptions, build_learners
 from tunecurve.prompts import PromptRenderer
 from tunecurve.spec.presidio import PresidioSpec

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import EnvironmentProblem, SpecError, did_you_mean, how_to_install
 from tunecurve.learners.base import Completion, Learner, unanswered
-from tunecurve.learners.baselines.presidio_labels import Finding, mask_text
+from tunecurve.learners.baselines.masked_text import Finding
+from tunecurve.learners.baselines.presidio_labels import mask_text
 from tunecurve.learners.telemetry import silence_onnxruntime
 from tunecurve.prompts import Prompt
 from tunecurve.spec.presidio import PresidioSpec

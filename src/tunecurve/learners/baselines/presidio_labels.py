@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from tunecurve.formats.alignment import label_class
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
+from tunecurve.learners.baselines.masked_text import Finding, resolve_overlaps, write_masked
 
 # Labels compare without case and underscores: FULLNAME is FULL_NAME.
 ALTERNATIVES: Mapping[str, tuple[str, ...]] = {
@@ -56,19 +57,6 @@ NOT_FOUND_BY_DEFAULT = frozenset({"ORGANIZATION"})
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A stretch of the input that an analyzer took for personal data."""
-
-    start: int
-    end: int
-    """Character offsets into the input, end exclusive."""
-    entity_type: str
-    """Presidio's name for the kind."""
-    score: float
-    """Confidence, 0 to 1."""
-
-
-@dataclass(frozen=True)
 class LabelNames:
     """The task's labels as names for Presidio's types."""
 
@@ -99,27 +87,6 @@ def _plain(label: str) -> str:
     return re.sub(r"[\W_]+", "", label).casefold()
 
 
-def resolve_overlaps(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings that do not overlap, in text order, which together cover the same characters.
-
-    The higher score wins, then the longer finding, then the earlier one. Of a finding that loses, the part that no
-    winner covers stays a finding of its own, so that settling an overlap never uncovers a character.
-    """
-    ranked = sorted(findings, key=lambda it: (-it.score, it.start - it.end, it.start, it.entity_type))
-    settled: list[Finding] = []
-    for finding in ranked:
-        start = finding.start
-        for taken in sorted(settled, key=lambda it: it.start):
-            if taken.end <= start or taken.start >= finding.end:
-                continue
-            if taken.start > start:
-                settled.append(Finding(start, taken.start, finding.entity_type, finding.score))
-            start = max(start, taken.end)
-        if start < finding.end:
-            settled.append(Finding(start, finding.end, finding.entity_type, finding.score))
-    return sorted(settled, key=lambda it: it.start)
-
-
 def mask_text(text: str, findings: Iterable[Finding], labels: Sequence[str], form: PlaceholderForm = CLASSIC) -> str:
     """Return the text with every finding replaced by a placeholder.
 
@@ -136,24 +103,6 @@ def mask_text(text: str, findings: Iterable[Finding], labels: Sequence[str], for
         How placeholders are written.
     """
     names = LabelNames.of(labels)
-    named = [(finding, names.name(finding.entity_type)) for finding in findings]
-    spans = []
-    for span in resolve_overlaps(finding for finding, name in named if name is not None):
-        start, end = _without_edges(text, span.start, span.end)
-        if start < end:  # what is left of a finding that lost may be a blank or a comma
-            spans.append((start, end, form.only_name or names.name(span.entity_type) or ""))
-    numbering = replace(form.numbering, labels=tuple({label for *_, label in spans}) if names.is_numbered else ())
-    written = numbering.numbers([(label, text[start:end]) for start, end, label in spans])
-    pieces, position = [], 0
-    for (start, end, _), name in zip(spans, written, strict=True):
-        pieces += [text[position:start], form.write(name)]
-        position = end
-    return "".join([*pieces, text[position:]])
-
-
-def _without_edges(text: str, start: int, end: int) -> tuple[int, int]:
-    """Cut blanks from both ends; a stretch without any letter or digit is cut to nothing."""
-    value = text[start:end]
-    if not any(character.isalnum() for character in value):
-        return start, start
-    return start + len(value) - len(value.lstrip()), end - (len(value) - len(value.rstrip()))
+    masked = resolve_overlaps(finding for finding in findings if names.name(finding.entity_type) is not None)
+    named = [replace(finding, entity_type=names.name(finding.entity_type) or "") for finding in masked]
+    return write_masked(text, named, form, is_numbered=names.is_numbered)
