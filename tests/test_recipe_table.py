@@ -14,6 +14,7 @@ from tests.support.class_rows import class_rows
 from tunecurve.formats.spans import LabelledSpan
 from tunecurve.learners.encoder import tagger
 from tunecurve.learners.encoder.tagger import TaggerLearner
+from tunecurve.learners.lm.training import backends, packed
 from tunecurve.results.stored import load
 from tunecurve.run import run_study
 
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "curves"))
 
 import label_weights
 import other_values
+import placeholder_weights
 import recipes
 from sets import CurveSet
 
@@ -82,6 +84,28 @@ def test_losses_of_words_weigh_labels_or_hard_words_and_are_put_back():
             assert float(tagger.loss_of_tags(shares.log(), gold, weights)) == pytest.approx(loss)
     assert float(tagger.loss_of_tags(shares.log(), gold, weights)) == pytest.approx(expected["1"])
     assert weights.tolist() == [0.5, 2.0, 1.0]
+
+
+def test_tokens_of_placeholders_are_told_however_brackets_are_cut():
+    texts = ["Hi", " [", "FIRST", "NAME", "]", ",", " [[", "X", "],", " a", " ][", "Y", "]"]
+    inside = placeholder_weights.inside_placeholders(texts)
+    assert [text for text, one in zip(texts, inside, strict=True) if not one] == ["Hi", ",", " a"]
+
+
+def test_losses_of_tokens_weigh_placeholders_or_hard_tokens_and_are_put_back():
+    nats, inside = torch.tensor([0.1, 2.0, 0.5]), torch.tensor([False, True, False])
+    lacking = [1 - math.exp(-float(one)) for one in nats]
+    expected = {
+        "1": 2.6 / 3,
+        "3": (0.1 + 3 * 2.0 + 0.5) / 5,
+        "focal": sum(share**2 * float(one) for share, one in zip(lacking, nats, strict=True)) / 3,
+    }
+    for way, loss in expected.items():
+        assert float(placeholder_weights.weighted_loss(nats, way, inside)) == pytest.approx(loss)
+    own, check = packed.answer_loss, backends.raise_difference
+    with placeholder_weights.loss_called("3"):
+        assert packed.answer_loss is not own
+    assert (packed.answer_loss, backends.raise_difference) == (own, check)
 
 
 def test_other_values_stand_where_they_are_said_to_and_labels_keep_their_own():

@@ -59,13 +59,13 @@ def loss_called(name: str) -> Iterator[None]:
         yield
 
 
-def study_with(one: CurveSet, loss: str, options: argparse.Namespace) -> dict[str, object]:
-    """Return the study of a set with one loss."""
+def study_with(one: CurveSet, loss: str, options: argparse.Namespace, model: str) -> dict[str, object]:
+    """Return the study of a set and model with one loss."""
     values = study_of(one, "tagger", options.data)
     values["split"]["test_size"] = options.test_size
     return values | {
         "name": f"{one.name}--{loss}",
-        "models": ["tagger"],
+        "models": [model],
         "shots": [],
         "train_sizes": options.sizes,
         "seeds": options.seeds,
@@ -135,13 +135,14 @@ def measure_and_print(
     wanted: Sequence[str],
     ways: Sequence[str],
     called: Callable[[str], AbstractContextManager[None]],
+    model: str = "tagger",
 ) -> None:
     """Measure what is missing of the wanted ways to train, and print the table of all ways."""
     known = {one.name: one for one in read_sets(TABLE)}
     sets = [replace(known[name], largest=max(options.sizes)) for name in options.sets.split(",")]
     for one in [] if options.table_only else sets:
         for way in wanted:
-            values = study_with(one, way, options)
+            values = study_with(one, way, options, model)
             with called(way):
                 done = run_study(values, out=options.out / str(values["name"]), device="cpu", threads=options.threads)
             print(f"{values['name']}: {len(done.outcome.failures)} failed", file=sys.stderr, flush=True)
