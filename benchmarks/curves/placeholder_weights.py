@@ -2,9 +2,10 @@
 
     python benchmarks/curves/placeholder_weights.py --data FOLDER --out FOLDER --sets presidio_synthetic --sizes 50,200
 
-Most tokens of a masked text are copied. `3` multiplies the weight of every token that is part of a placeholder, from its opening bracket
-to its closing one, by three; `focal` multiplies a token's loss by the square of what its own share lacks of 1 (Lin et al. 2017). Every step's
-loss is divided by the sum of its tokens' weights (`focal`: by their number). Test rows, training rows, first weights, steps and rates are the same.
+Most tokens of a masked text are copied. `3` multiplies the weight of every token that is part of a placeholder, from its opening
+bracket to its closing one, by three; `focal` multiplies a token's loss by the square of what its own share lacks of 1 (Lin et al. 2017).
+Every step's loss is divided by the sum of its tokens' weights (`focal`: by their number). Test rows, training rows, first weights, steps
+and rates are the same.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _texts_of_tokens() -> list[str]:
 
 @contextmanager
 def loss_called(way: str) -> Iterator[None]:
-    """Let language models be trained on a processor with a loss inside this context; the trial's identity does not say so, its folder does."""
+    """Let language models be trained on a processor with a loss inside this context; a trial's folder says so, not its identity."""
     if way == "1":
         yield
         return
