@@ -18,6 +18,7 @@ COVERED = {
     "cli/forecast.py": "cli/test_forecast_command.py",
     "cli/forecast_question.py": "cli/test_forecast_command.py",
     "cli/forecast_curves.py": "cli/test_forecast_command.py",
+    "cli/each_curve.py": "cli/test_forecast_command.py",
     "cli/forecast_history.py": "results/test_forecast_history.py",
     "cli/job*.py": "learners/hosted/test_deployed_study.py",
     "cli/console.py": "cli/test_panel.py",

@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tunecurve.cli.forecast import forecast
+from tunecurve.curve.curve_table import CurveTable
+from tunecurve.curve.points import prepare
 from tunecurve.errors import CurvesRefused, DataError, TunecurveError, UsageError
 
 POINTS = "50:86.38,200:90.97,800:94.30"
@@ -488,7 +490,7 @@ def test_test_rows_of_some_lines_count_for_the_whole_curve_and_it_is_said(tmp_pa
         return answer(tmp_path, "n,score,n_test", lines)
 
     found, whole = of(("300", "", "400", "")), of(("300", "300", "400", "300"))
-    assert found["notes"][0] == "n_test is empty in line 3 and 1 more: the 300 test rows of the others are taken."
+    assert found["notes"][0] == "n_test is empty in line 3 and 1 more: the fewest of the others, 300, are taken."
     assert {**found, "notes": found["notes"][1:]} == whole
     assert not any("n_test" in note for note in of(("", "", "", ""))["notes"])
 
@@ -922,3 +924,30 @@ def test_how_often_a_step_settles_is_said_where_it_was_judged() -> None:
     shown = run("--points", POINTS, "--chances").output
     chance = judged["verdict"]["answer"]["chance"]
     assert f"(a plain word after {100 * chance:.0f} of 100 expected outcomes)" in shown
+
+
+def test_test_rows_that_differ_within_a_curve_are_said_with_what_each_number_is_taken_for(tmp_path: Path) -> None:
+    lines = [f"a,{n},{score},{rows}" for (n, score), rows in zip(CURVE, (100, 100, 300, 500), strict=True)]
+    path = write(tmp_path, "\n".join(["curve_id,n,score,n_test", *lines]))
+    notes = json.loads(run(path, "--json").output)["notes"]
+    (note,) = [note for note in notes if "n_test" in note]
+    assert note.startswith(
+        "n_test differs within curve 'a': 100 to 500 (3 numbers); each size's own rows give its noise"
+    )
+    assert "the 500 of the largest size" in note
+    points = CurveTable("a")
+    points.size.extend(n for n, _ in CURVE)
+    points.score.extend(score for _, score in CURVE)
+    points.replicate.extend([""] * 4)
+    points.test_rows.extend((100, 100, 300, 500))
+    assert prepare(points.points(), (0.0, 100.0), "max").test_rows == 500
+    given = json.loads(run(path, "--json", "--test-rows", "200").output)["notes"]
+    assert "--test-rows 200 is taken; the file says 100 to 500 (3 numbers)." in given
+    assert not any("differs" in note for note in given)
+
+
+def test_test_rows_that_are_not_used_are_named_from_the_fewest_to_the_most(tmp_path: Path) -> None:
+    lines = [f"{n},{score},min,{rows}" for n, score, rows in ((50, 4.21, 100), (100, 3.87, 100), (200, 3.52, 500))]
+    notes = answer(tmp_path, "n,score,direction,n_test", lines)["notes"]
+    assert any(note.startswith("The 100 to 500 test rows are not used") for note in notes)
+    assert not any("differs" in note for note in notes)

@@ -247,3 +247,73 @@ def test_a_curves_file_says_how_it_was_read_and_where_a_score_is_impossible(tmp_
     code, _, err = said(capsys, "--points", path)
     assert code == 3
     assert "curves.csv line 3: score 170 is outside the metric's range 0 to 100" in err
+
+
+SOUND = ["a,50,50,100", "a,100,60,100", "c,50,50,300", "c,100,60,300"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "words"),
+    [
+        (["b,50,xx,100", "b,100,60,100"], (), "line 6: score 'xx' is not a number"),
+        (["b,50,50,", "b,100,60,"], (), "how many test rows there are is not known"),
+        (
+            ["b,50,170,100", "b,100,60,100"],
+            (),
+            "line 6: score 170 is outside the metric's range 0 to 100; mend it, or, with this curve",
+        ),
+        (["b,50,0.5,100", "b,100,0.6,100"], ("--difference", "5"), "in the same unit as the scores"),
+        (["b,50,5,20", "b,100,6,20"], ("--groups", "30"), "--groups 30 with 20 test rows"),
+        (["b,100,6,20", "b,x,6,20", "b,y,7,20"], (), "(1 more of its lines cannot be read.)"),
+    ],
+)
+def test_one_curve_that_cannot_be_used_is_named_and_the_others_are_answered(tmp_path, capsys, rows, options, words):
+    path = tmp_path / "curves.csv"
+    header = "curve_id,n,score,n_test"
+    path.write_text("\n".join([header, *SOUND]))
+    sound = said(capsys, "--points", path, *options)
+    path.write_text("\n".join([header, *SOUND, *rows]))
+    code, out, err = said(capsys, "--points", path, *options)
+    assert (code, out) == (6, sound[1])
+    named, last = err.splitlines()
+    assert named.startswith("tunecurve: curve 'b': ")
+    assert words in named
+    assert "1 of 3 curves are not answered" in last
+    code, out, _ = said(capsys, "--points", path, *options, "--json")
+    found = json.loads(out)
+    assert code == 6
+    assert [entry["learner"] for entry in found["differences"]] == ["a", "c"]
+    assert [(one["curve_id"], f"tunecurve: {one['error']}") for one in found["refused"]] == [("b", named)]
+    assert (found["n_rows"], found["n_groups"]) == (None, None), "no one number is that of both"
+
+
+def test_an_option_that_fits_few_curves_or_a_file_of_no_use_is_refused_whole(tmp_path, capsys):
+    path = tmp_path / "curves.csv"
+    path.write_text("\n".join(["curve_id,n,score,n_test", *SOUND, "b,50,0.5,100", "b,100,0.6,100"]))
+    assert said(capsys, "--points", path, "--difference", "100")[:2] == (2, "")
+    assert said(capsys, "--points", path, "--range", "0,1")[:2] == (3, "")
+    path.write_text("curve_id,n,score\na,50,x\nb,50,60\n")
+    code, out, err = said(capsys, "--points", path)
+    assert (code, out) == (3, "")
+    assert "line 2: score 'x' is not a number" in err
+
+
+def test_test_rows_that_differ_within_a_curve_are_said_with_what_is_taken(tmp_path, capsys):
+    path = tmp_path / "curves.csv"
+    path.write_text("curve_id,n,score,n_test\na,50,50,100\na,100,60,500\nb,50,50,\nb,100,60,300\n")
+    code, out, _ = said(capsys, "--points", path)
+    assert code == 0
+    assert "a: With these 100 test rows" in out
+    assert "b: With these 300 test rows" in out, "as docs say, n_test in some rows of a curve counts for all of it"
+    assert "Note: n_test differs within curve 'a': 100 and 500; the fewest, 100, are taken" in out
+    assert "Note: curve 'b': n_test is empty in line 4: the 300 test rows of the others are taken." in out
+    _, out, _ = said(capsys, "--points", path, "--test-rows", "300")
+    assert "With these 100" not in out
+    assert "Note: curve 'a': --test-rows 300 is taken; the file says 100 and 500." in out
+    assert "n_test" not in out
+
+
+def test_how_some_curves_were_read_is_said_with_their_names(tmp_path, capsys):
+    path = tmp_path / "curves.csv"
+    path.write_text("curve_id,n,score,n_test\na,50,0.5,100\na,100,0.6,100\nb,50,70,100\nb,100,80,100\n")
+    assert "Note: curve 'a': All scores lie within 0 to 1" in said(capsys, "--points", path)[1]

@@ -71,7 +71,8 @@ def forecast(curves: tuple[str, ...], as_json: bool, history: bool, plot: str | 
     tunecurve forecast --points 50:86.38,200:90.97,800:94.30 --at 6400
     tunecurve forecast --history runs/*
     """
-    from tunecurve.cli.forecast_curves import ask_all, refuse_what_does_not_fit
+    from tunecurve.cli.each_curve import ask_each
+    from tunecurve.cli.forecast_curves import refuse_what_does_not_fit
     from tunecurve.curve.table import parse_points, read_curves
 
     if history:
@@ -83,7 +84,7 @@ def forecast(curves: tuple[str, ...], as_json: bool, history: bool, plot: str | 
     question = _question(options)
     question.floor_share  # noqa: B018  (an unknown metric is complained about first)
     refuse_what_does_not_fit(tables, question, path)
-    for table, answer in ask_all(tables, question):
+    for table, answer in ask_each(tables, question.ask, verb="forecast"):
         if answer is None:
             _say_refused(table, as_json=as_json)
             continue
@@ -152,7 +153,7 @@ def _show_history(folders: tuple[str, ...], *, as_json: bool) -> None:
 def _say_refused(table: CurveTable, *, as_json: bool) -> None:
     """Name a curve that cannot be used: by an object of its own, which holds `error`, else by a line on standard error."""
     from tunecurve.cli.as_json import json_line
-    from tunecurve.cli.forecast_curves import problem_line
+    from tunecurve.cli.each_curve import problem_line
     from tunecurve.cli.main import complain
     from tunecurve.curve.answer import CurveAnswer
 

@@ -21,6 +21,11 @@ PRICES = {
     "serving_price": "serving_difference",
     "miss_penalty": "miss_penalty",
 }
+# What of an n_test that differs within a curve is taken for what.
+DIFFERENT_ROWS = (
+    "each size's own rows give its noise, in a mean over its runs; the {last} of the largest size are those that more test rows "
+    "would be added to. Sizes are compared as if on the same rows; --test-rows N counts one number for all."
+)
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,7 @@ class Question:
     def _reading_notes(self, table: CurveTable) -> list[str]:
         """Return what was taken for granted of direction, range and unit, and from where."""
         from tunecurve.curve.table import TINY_PER_CENTS
+        from tunecurve.curve.table_notes import test_rows_notes
         from tunecurve.curve.units import untrained_in_another_unit
 
         notes = []
@@ -156,6 +162,8 @@ class Question:
             notes.append(TINY_PER_CENTS)
         if self.direction and table.direction and self.direction != table.direction:
             notes.append(f"--direction {self.direction} is taken; the file says {table.direction}.")
+        if None not in self.range_of(table):  # else no test rows are used, which is said
+            notes += test_rows_notes(table, self.test_rows, DIFFERENT_ROWS)
         untrained = [(one.kind, one.score) for one in table.untrained]
         return [*notes, *untrained_in_another_unit(self.range_of(table), table.score, untrained)]
 

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tunecurve.cli.as_json import findings_json, print_json
-from tunecurve.cli.main import echo
+from tunecurve.cli.main import complain, echo
 from tunecurve.cli.options import data_options
 
 if TYPE_CHECKING:
-    from tunecurve.results.records.test_set import TestSet, TestSetAnswer
+    from tunecurve.curve.curve_table import CurveTable
+    from tunecurve.results.records.test_set import TestSetAnswer
+    from tunecurve.results.test_set.bare_points import AskedOfPoints
+
+# Where curves have other test rows each, no one number is theirs: `noises` of each entry hold them.
+NO_ONE_COUNT = {"n_rows": None, "n_groups": None}
 
 
 @click.command()
@@ -37,12 +42,13 @@ def testset(source: Path | None, points: str | None, as_json: bool, **options: A
 
     RUN is a run folder: the numbers come from its answers. With a study file or --data they are borrowed from other studies
     and the rows' groups; with --points, from the scores. A difference counts as told where its paired 95 % interval leaves
-    out 0 in 4 of 5 cases.
+    out 0 in 4 of 5 cases. A curve of a file that cannot be used is named with its line, the others are answered (exit code 6).
 
     tunecurve testset runs/pii-quick --difference 2
     """
     from tunecurve.errors import UsageError
     from tunecurve.report.test_set import rows_lines
+    from tunecurve.results.test_set.bare_points import refuse_another_unit
 
     asked = Asked(*(options.pop(name) for name in ("test_rows", "groups", "score_range", "difference", "leak_bound")))
     given = [name for name, value in (("RUN", source), ("--points", points), ("--data", options["data"])) if value]
@@ -51,19 +57,18 @@ def testset(source: Path | None, points: str | None, as_json: bool, **options: A
             f"{' and '.join(given) or 'nothing'} given; expected one of: a run folder, a study file or --data FILE, or --points."
         )
     if points is not None:
-        answer = _of_points(points, asked)
-    else:
-        asked.refuse_options_of_points()
-        is_run = source is not None and source.is_dir()
-        answer = _of_run(source, asked, options) if source and is_run else _of_data(source, asked, options)
-    _refuse_another_unit(answer.test_set, asked.difference)
+        _show_points(points, asked, as_json=as_json)
+        return
+    asked.refuse_options_of_points()
+    is_run = source is not None and source.is_dir()
+    answer = _of_run(source, asked, options) if source and is_run else _of_data(source, asked, options)
+    for entry in answer.test_set.differences:
+        refuse_another_unit(asked.difference, entry.title, entry.noises[0].width)
     if as_json:
-        print_json({**answer.test_set.to_json(), "findings": findings_json(answer.findings)})
+        print_json({**answer.test_set.to_json(), "findings": findings_json(answer.findings), "refused": []})
         return
     for line in rows_lines(answer) or ["Nothing can be said: a finding of this study forbids it (tunecurve status)."]:
         echo(line)
-    for finding in answer.findings if points is not None else ():
-        echo(f"Note: {finding.line}")
 
 
 @dataclass(frozen=True)
@@ -84,19 +89,6 @@ class Asked:
         for name, value in told.items():
             if value is not None:
                 raise UsageError(f"{name} needs --points: the rows of a run or a data file are counted.")
-
-
-def _refuse_another_unit(test_set: TestSet, difference: float | None) -> None:
-    """Raise UsageError for a difference that no two scores can have."""
-    from tunecurve.errors import UsageError
-
-    for entry in test_set.differences if difference is not None else ():
-        width = entry.noises[0].width
-        if difference is not None and difference >= width:
-            raise UsageError(
-                f"--difference {difference:g} of {entry.title}, whose range is {width:g} wide: expected a smaller one, in the "
-                "same unit as the scores."
-            )
 
 
 def _of_run(folder: Path, asked: Asked, options: dict[str, object]) -> TestSetAnswer:
@@ -120,16 +112,56 @@ def _of_data(study: Path | None, asked: Asked, options: dict[str, object]) -> Te
     return test_set_of_rows(spec, data, questions_of(spec, asked.difference, asked.leak_bound))
 
 
-def _of_points(points: str, asked: Asked) -> TestSetAnswer:
-    from tunecurve.curve.table import parse_points, parse_range, read_table
+def _show_points(points: str, asked: Asked, *, as_json: bool) -> None:
+    """Print what the test rows of every curve can show; a curve that cannot be used is named, and the others are answered."""
+    from tunecurve.cli.each_curve import ask_each, problem_line
+    from tunecurve.errors import CurvesRefused
+    from tunecurve.report.test_set import rows_lines
+    from tunecurve.results.test_set.bare_points import test_set_of_points
+
+    tables, question = _question_of(points, asked)
+    answers, not_all = [], None
+    try:
+        for table, found in ask_each(tables, question.ask, verb="answered"):
+            answers += [(table, found)] if found is not None else []
+    except CurvesRefused as problem:
+        not_all = problem
+    answer = test_set_of_points(answers)
+    refused = {table.curve_id: problem_line(table) for table in tables if table.problem}
+    if as_json:
+        is_one_count = len({entry.noises[0].n_rows for entry in answer.test_set.differences}) == 1
+        said = {**answer.test_set.to_json(), **({} if is_one_count else NO_ONE_COUNT)}
+        named = [{"curve_id": name, "error": why} for name, why in refused.items()]
+        print_json({**said, "findings": findings_json(answer.findings), "refused": named})
+    else:
+        for line in rows_lines(answer):
+            echo(line)
+        for finding in answer.findings:
+            echo(f"Note: {finding.line}")
+        for why in refused.values():
+            complain(why)
+    if not_all:
+        raise not_all
+
+
+def _question_of(points: str, asked: Asked) -> tuple[list[CurveTable], AskedOfPoints]:
+    """Return the curves, those marked that no answer fits, and what is asked of each."""
+    from tunecurve.cli.each_curve import check_each
+    from tunecurve.curve.table import parse_points, parse_range, read_curves
     from tunecurve.errors import UsageError
-    from tunecurve.results.test_set.bare_points import range_of, test_set_of_points
+    from tunecurve.results.test_set.bare_points import AskedOfPoints
 
     if asked.leak_bound is not None:
         raise UsageError("--leak-bound with --points: points say nothing of documents; give a run folder or --data.")
     is_file = Path(points).is_file() or ":" not in points
-    tables = read_table(points) if is_file else parse_points(points)
-    ends = parse_range(asked.score_range)
-    for table in tables if is_file else []:
-        table.check_range(*(ends or range_of(table, asked.test_rows)[0]), points)
-    return test_set_of_points(tables, asked.test_rows, asked.groups, ends, asked.difference)
+    tables = read_curves(points) if is_file else parse_points(points)
+    question = AskedOfPoints(asked.test_rows, asked.groups, parse_range(asked.score_range), asked.difference)
+
+    def check_range(table: CurveTable) -> None:
+        table.check_range(*question.range_of(table)[0], points, among_others=len(tables) > 1)
+
+    if is_file:
+        check_each(tables, check_range, is_option=question.ends is not None)
+    check_each(tables, question.check_groups, is_option=question.groups is not None)
+    check_each(tables, question.check_difference, is_option=True)
+    return tables, question

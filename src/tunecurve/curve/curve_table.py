@@ -44,6 +44,8 @@ class CurveTable:
     """What a reader must know of how the rows were read."""
     file_notes: list[str] = field(default_factory=list)
     """What a reader must know of the file, which is said with the first of its curves that can be used."""
+    is_named: bool = True
+    """Whether the file names its curves; else rows that do not fit together may be those of several."""
     problem: TunecurveError | None = None
     """The first reason why the curve cannot be used."""
     n_bad_rows: int = 0

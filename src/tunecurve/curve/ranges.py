@@ -31,7 +31,7 @@ DOUBTFUL = "Doubtful: "
 MAY_BE_A_RATE = (
     DOUBTFUL
     + "less is better, and such round scores may be a loss (so they are read, and the luck of the test rows is left out) or errors "
-    "on the {rows:g} test rows. If they are errors, intervals are wider: give --range {ends}. It counts for every curve of a file."
+    "on the {rows} test rows. If they are errors, intervals are wider: give --range {ends}. It counts for every curve of a file."
 )
 # So few decimals does a score have that may be a rounded share of errors, in per cent and in fractions of 1.
 ROUND_DECIMALS = {100.0: 1, 1.0: 2}
@@ -110,17 +110,21 @@ def _falling_range(
     """As `usual_range`, of a score of which less is better."""
     end = None if points is None else counted_end(points)
     if points is not None and end is not None and _within(values, end):
-        rows = np.unique(np.asarray(points.n_test, float))
-        shown = f"{rows[0]:g}" if rows.size == 1 else f"{rows[0]:g} to {rows[-1]:g}"
-        return (0.0, end), COUNTED.format(rows=shown, end=end)
+        return (0.0, end), COUNTED.format(rows=_rows_shown(points), end=end)
     if (values == 0).any() and _within(values, 100.0):
         end = 1.0 if 0.0 < float(values.max()) <= 1.0 else 100.0
         return (0.0, end), RATES.format(end=end)
     ends = [] if points is None else _ends_of_errors(values, points)
     if points is not None and ends:
-        return (0.0, None), MAY_BE_A_RATE.format(rows=np.min(np.asarray(points.n_test, float)), ends=" or ".join(ends))
+        return (0.0, None), MAY_BE_A_RATE.format(rows=_rows_shown(points), ends=" or ".join(ends))
     or_fraction = ", in fractions of 1 --range 0,1" if _within(values, 1.0) else ""
     return (0.0, None), LOSS + (RATE_RANGE.format(or_fraction=or_fraction) if _within(values, 100.0) else "")
+
+
+def _rows_shown(points: CurvePoints) -> str:
+    """Return the number of test rows, or the fewest and the most."""
+    rows = np.unique(np.asarray(points.n_test, float))
+    return f"{rows[0]:g}" if rows.size == 1 else f"{rows[0]:g} to {rows[-1]:g}"
 
 
 def _ends_of_errors(values: np.ndarray, points: CurvePoints) -> list[str]:
@@ -187,5 +191,4 @@ def _decimals(score: float) -> int:
 def unused_rows(points: CurvePoints, scale: Scale) -> Iterator[str]:
     """Say where test rows were told and a metric without two ends makes no use of them."""
     if points.n_test is not None and points.bootstrap_draws is None and scale.kind != "bounded":
-        rows = np.unique(np.asarray(points.n_test, float))
-        yield f"The {rows[0]:g} test rows are not used: they say nothing of a score without two ends."
+        yield f"The {_rows_shown(points)} test rows are not used: they say nothing of a score without two ends."

@@ -143,7 +143,8 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     first, *_ = tables.values()
     is_repeated = _repeats(first)  # before copies are taken out
     for table in tables.values():
-        say_what_was_read(table, is_named="curve_id" in columns)
+        table.is_named = "curve_id" in columns
+        say_what_was_read(table)
     first.file_notes += unread_notes(unread, columns, is_repeated=is_repeated)
     return list(tables.values())
 

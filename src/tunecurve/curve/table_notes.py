@@ -13,8 +13,8 @@ from tunecurve.curve.runs import MEAN_OF_RUNS
 MAY_BE_SEVERAL = " If the rows are several curves, name them in a column curve_id."
 
 
-def say_what_was_read(table: CurveTable, *, is_named: bool) -> None:
-    """Take copies out of a curve, and note them and whatever else was taken together; `is_named`: the file names its curves."""
+def say_what_was_read(table: CurveTable) -> None:
+    """Take copies out of a curve, and note them and whatever else was taken together."""
     first: dict[tuple[float, float, str, str], int] = {}
     copies: list[tuple[int, int]] = []
     twins: list[tuple[int, int]] = []
@@ -32,10 +32,9 @@ def say_what_was_read(table: CurveTable, *, is_named: bool) -> None:
             setattr(table, name, array(values.typecode, kept) if isinstance(values, array) else kept)
         table.notes.append(_of_lines(copies, "the same replicate again, counted once"))
     table.notes += _same_run_notes(table)
-    table.notes += _test_row_notes(table, is_named=is_named)
     if twins:
         table.notes.append(_of_lines(twins, "read as runs of their own; leave copies out"))
-    table.notes += _untrained_notes(table, is_named=is_named)
+    table.notes += _untrained_notes(table)
 
 
 def _same_run_notes(table: CurveTable) -> Iterator[str]:
@@ -53,17 +52,48 @@ def _same_run_notes(table: CurveTable) -> Iterator[str]:
             return
 
 
-def _test_row_notes(table: CurveTable, *, is_named: bool) -> Iterator[str]:
-    said = [rows for rows in table.test_rows if not math.isnan(rows)]
-    unsaid = [line for line, rows in zip(table.line, table.test_rows, strict=True) if math.isnan(rows)]
-    if unsaid and said:
-        more = f" and {len(unsaid) - 1} more" if len(unsaid) > 1 else ""
-        yield f"n_test is empty in line {unsaid[0]}{more}: the {min(said):g} test rows of the others are taken."
-    if said and not is_named and min(said) < max(said):
-        yield f"n_test is {min(said):g} in some rows and {max(said):g} in others of one curve.{MAY_BE_SEVERAL}"
+def test_rows_notes(table: CurveTable, given: int | None, used: str) -> Iterator[str]:
+    """Say of a curve's ``n_test`` what is not as a reader would expect it: some empty, several numbers, or another one `given`.
+
+    Parameters
+    ----------
+    table : CurveTable
+    given : int, optional
+        Test rows that an option says, which are taken instead.
+    used : str
+        Which of several numbers are taken for what; ``{least}`` stands for the fewest, ``{last}`` for those of the largest size.
+    """
+    told = {line: rows for line, rows in zip(table.line, table.test_rows, strict=True) if not math.isnan(rows)}
+    values = sorted(set(told.values()))
+    if not values:
+        return
+    if given is not None:
+        if values != [given]:
+            yield f"--test-rows {given} is taken; the file says {_few(values)}."
+        return
+    empty = [line for line in table.line if line not in told]
+    if empty:
+        more = f" and {len(empty) - 1} more" if len(empty) > 1 else ""
+        which = (
+            f"the {values[0]:g} test rows of the others are"
+            if len(values) == 1
+            else f"the fewest of the others, {values[0]:g}, are"
+        )
+        yield f"n_test is empty in line {empty[0]}{more}: {which} taken."
+    if len(values) > 1:
+        last = table.test_rows[max(range(len(table.size)), key=table.size.__getitem__)]
+        said = used.format(least=f"{values[0]:g}", last=f"{values[0] if math.isnan(last) else last:g}")
+        name = f" {table.curve_id!r}" if table.is_named else ""
+        yield f"n_test differs within curve{name}: {_few(values)}; {said}{'' if table.is_named else MAY_BE_SEVERAL}"
 
 
-def _untrained_notes(table: CurveTable, *, is_named: bool) -> Iterator[str]:
+def _few(values: list[float]) -> str:
+    """Return numbers in words, the first and the last of many."""
+    shown = [f"{value:g}" for value in values]
+    return " and ".join(shown) if len(shown) < 3 else f"{shown[0]} to {shown[-1]} ({len(shown)} numbers)"
+
+
+def _untrained_notes(table: CurveTable) -> Iterator[str]:
     """Say where several scores of a kind became one; runs of one prompt, each with a name, are what a mean is for."""
     for kind in dict.fromkeys(one.kind for one in table.untrained):
         rows = [one for one in table.untrained if one.kind == kind]
@@ -75,7 +105,7 @@ def _untrained_notes(table: CurveTable, *, is_named: bool) -> Iterator[str]:
         with_n = f", n {sizes[0]:g} to {sizes[-1]:g}" if len(sizes) > 1 else ""
         yield (
             f"{len(rows)} rows of kind {kind} in one curve (from line {rows[0].line} on: {min(scores):g} to {max(scores):g}{with_n}): "
-            f"their mean, {sum(scores) / len(scores):.4g}, is taken.{'' if is_named else MAY_BE_SEVERAL}"
+            f"their mean, {sum(scores) / len(scores):.4g}, is taken.{'' if table.is_named else MAY_BE_SEVERAL}"
         )
 
 
