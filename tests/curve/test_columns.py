@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tunecurve.curve.table import read_table
+from tunecurve.curve.table import read_curves
+from tunecurve.curve.table_notes import said_of_test_rows
 from tunecurve.errors import DataError
 
 TUNED = "50,61\n100,66\n200,72\n"
@@ -15,7 +16,7 @@ TUNED = "50,61\n100,66\n200,72\n"
 def notes_of(folder: Path, text: str) -> list[str]:
     path = folder / "curves.csv"
     path.write_text(text)
-    first = read_table(str(path))[0]
+    first = read_curves(str(path))[0]
     return [*first.file_notes, *first.notes]
 
 
@@ -33,7 +34,6 @@ def notes_of(folder: Path, text: str) -> list[str]:
         ("n,score,kind\n0,40,zeroshot\n0,60,zeroshot\n", "2 rows of kind zero-shot in one curve (from line 2 on: 40 to 60)"),
         ("n,score,kind\n0,10,floor\n0,30,floor\n", "2 rows of kind floor in one curve (from line 2 on: 10 to 30)"),
         ("n,score,kind\n3,10,fewshot\n8,30,fewshot\n", "n 3 to 8): their mean, 20, is taken"),
-        ("n,score,n_test\n50,61,300\n100,66,500\n", "n_test is 300 in some rows and 500 in others of one curve"),
     ],
 )  # fmt: skip
 def test_what_is_not_read_or_taken_together_is_said(tmp_path: Path, text: str, said: str) -> None:
@@ -56,7 +56,7 @@ def test_nothing_is_said_of_a_file_that_is_read_whole(tmp_path: Path, text: str)
 def test_named_curves_are_told_of_columns_once(tmp_path: Path) -> None:
     path = tmp_path / "curves.csv"
     path.write_text("curve_id,n,score,source\na,50,61,x\nb,50,66,y\n")
-    first, second = read_table(str(path))
+    first, second = read_curves(str(path))
     assert first.file_notes == ["Not read: column 'source'."]
     assert [*first.notes, *second.file_notes, *second.notes] == []
 
@@ -67,7 +67,7 @@ def test_named_curves_are_told_of_columns_once(tmp_path: Path) -> None:
 def test_names_of_columns_are_read_however_they_are_written(tmp_path: Path, header: str) -> None:
     path = tmp_path / "curves.csv"
     path.write_text(f"{header}\na,50,4.1,300,min\n")
-    [table] = read_table(str(path))
+    [table] = read_curves(str(path))
     assert (table.curve_id, table.direction, list(table.test_rows), table.notes) == ("a", "min", [300.0], [])
 
 
@@ -94,4 +94,13 @@ def test_values_that_cannot_be_right_are_refused_in_every_kind_of_row(tmp_path: 
 def test_a_direction_holds_for_rows_that_leave_it_empty(tmp_path: Path) -> None:
     path = tmp_path / "curves.csv"
     path.write_text("n,score,direction,target_n\n50,4.1,min,\n,,,400\n")
-    assert read_table(str(path))[0].direction == "min"
+    assert read_curves(str(path))[0].direction == "min"
+
+
+def test_test_rows_that_differ_where_no_curve_is_named_may_be_those_of_several(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text("n,score,n_test\n50,61,300\n100,66,500\n", encoding="utf-8")
+    [table] = read_curves(str(path))
+    assert list(said_of_test_rows(table, None, "{least} to {last}.")) == [
+        "n_test differs within the curve: 300 and 500; 300 to 500. If the rows are several curves, name them in a column curve_id."
+    ]

@@ -14,7 +14,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["tunecurve.data", "tunecurve.curve.table", "tunecurve.spec.study"]):
-    from tunecurve.curve.table import read_table
+    from tunecurve.curve.table import read_curves
     from tunecurve.data.cleaning import clean_rows
     from tunecurve.data.sources import read_rows
     from tunecurve.errors import TunecurveError
@@ -24,7 +24,7 @@ READERS = {
     "rows": ("a.jsonl", lambda path: clean_rows(read_rows(str(path)))),
     "csv": ("a.csv", lambda path: clean_rows(read_rows(str(path)))),
     "study": ("study.yaml", lambda path: parse_spec(load_spec(path))),
-    "curves": ("curves.csv", lambda path: [table.points() for table in read_table(str(path))]),
+    "curves": ("curves.csv", lambda path: [table.points() for table in read_curves(str(path))]),
 }
 SEEDS = {
     "rows": [b'{"source_text": "Ada left.", "target_text": "[NAME] left."}\n', b'[{"source_text": null}]\n'],

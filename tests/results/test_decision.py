@@ -21,6 +21,7 @@ from tests.fakes.records import (
 )
 from tunecurve.curve.answer import Decision as Money
 from tunecurve.curve.answer import FirstStudy, Gain, MeasuredSize, NextRound, SettlingStep, SizeInterval, Stop, Target
+from tunecurve.curve.decision import candidate_sizes
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
 from tunecurve.curve.power import PairedNoise
 from tunecurve.findings import Finding
@@ -514,3 +515,25 @@ def test_no_gain_is_looked_for_where_the_score_leaves_no_room_for_it(mean, wante
     assert (room in decision.sentence) != has_room
     assert ("train on" in decision.sentence) == has_room
     assert decision.next_step.kind == ("size" if has_room else "test set")
+
+
+@pytest.mark.parametrize(
+    ("last", "sizes"),
+    [(1, [2, 3, 4, 6, 8]), (2, [3, 4, 6, 8, 11, 16]), (400, [566, 800, 1131, 1600, 2263, 3200]), (0.25, None)],
+)
+def test_sizes_that_are_proposed_are_whole_rows_beyond_the_last_one(last, sizes):
+    found = candidate_sizes(last).tolist()
+    if sizes is None:  # shares of the data, not rows
+        assert found == pytest.approx([0.25 * 2 ** (step / 2) for step in range(1, 7)])
+    else:
+        assert found == sizes
+
+
+def test_prices_decide_by_the_gain_that_the_forecast_says_of_the_same_rows():
+    points = CurvePoints([50, 100, 200, 400], [60.0, 70.0, 76.0, 80.0], n_test=4000)
+    prices = Prices(label=0.05, value_per_point=20.0)
+    found = forecast_curve(points, (0, 100), at=candidate_sizes(400, 6), prices=prices)
+    gains = {entry.n: entry.gain.mean for entry in found.forecasts}
+    assert [option.n for option in found.decision.options] == list(gains)[:6]
+    for option in found.decision.options:
+        assert option.expected_gain == pytest.approx(gains[option.n], abs=1e-9)

@@ -150,7 +150,7 @@ class Question:
     def _reading_notes(self, table: CurveTable) -> list[str]:
         """Return what was taken for granted of direction, range and unit, and from where."""
         from tunecurve.curve.table import TINY_PER_CENTS
-        from tunecurve.curve.table_notes import test_rows_notes
+        from tunecurve.curve.table_notes import said_of_test_rows
         from tunecurve.curve.units import untrained_in_another_unit
 
         notes = []
@@ -163,7 +163,7 @@ class Question:
         if self.direction and table.direction and self.direction != table.direction:
             notes.append(f"--direction {self.direction} is taken; the file says {table.direction}.")
         if None not in self.range_of(table):  # else no test rows are used, which is said
-            notes += test_rows_notes(table, self.test_rows, DIFFERENT_ROWS)
+            notes += said_of_test_rows(table, self.test_rows, DIFFERENT_ROWS)
         untrained = [(one.kind, one.score) for one in table.untrained]
         return [*notes, *untrained_in_another_unit(self.range_of(table), table.score, untrained)]
 

@@ -57,9 +57,13 @@ def labels_missing(more_rows: float | Floats, last_size: float, labelled: float)
     return np.maximum(0.0, more_rows - max(0.0, labelled - last_size))
 
 
-def candidate_sizes(last_size: float) -> Floats:
-    """Sizes for the next round: two a doubling, up to eight times the data."""
-    return last_size * 2.0 ** (np.arange(1, 2 * int(np.log2(TRUSTED_MULTIPLE)) + 1) / 2.0)
+def candidate_sizes(last_size: float, doublings: int = int(np.log2(TRUSTED_MULTIPLE))) -> Floats:
+    """Sizes for the next round: two a doubling, by default up to eight times the data; whole rows, where the last size is one."""
+    sizes = last_size * 2.0 ** (np.arange(1, 2 * doublings + 1) / 2.0)
+    if last_size % 1.0:
+        return sizes
+    whole = np.unique(np.rint(sizes))
+    return whole[whole > last_size]
 
 
 def _cost(size: Floats, labels: Floats, prices: Prices) -> Floats:
@@ -87,7 +91,7 @@ def decide(predictive: Predictive, prices: Prices, target: float | None = None) 
     if prices.value_per_point is None and (prices.miss_penalty is None or target is None):
         return None
     last = predictive.last_size
-    sizes = np.append(last, np.rint(candidate_sizes(last)))
+    sizes = np.append(last, candidate_sizes(last))
     sign = predictive.curve.scale.sign
     scores = predictive.curve_scores(sizes)
     gain = sign * (scores - scores[:, :1])

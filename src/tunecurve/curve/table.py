@@ -45,21 +45,6 @@ TINY_PER_CENTS = (
 NO_MEAN = re.compile(r"m(0+|-\d+|\d*\.\d+)", re.IGNORECASE)
 
 
-def read_table(path: str) -> list[CurveTable]:
-    """Read a curves file as `read_curves` does, of which every curve must be of use.
-
-    Raises
-    ------
-    DataError
-        As there, and for the first value that cannot be right.
-    """
-    tables = read_curves(path)
-    problem = next((table.problem for table in tables if table.problem), None)
-    if problem:
-        raise problem
-    return tables
-
-
 def read_curves(path: str) -> list[CurveTable]:
     """Read a curves file; a curve with a value that cannot be right holds the reason in `problem`.
 

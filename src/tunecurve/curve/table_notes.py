@@ -52,7 +52,7 @@ def _same_run_notes(table: CurveTable) -> Iterator[str]:
             return
 
 
-def test_rows_notes(table: CurveTable, given: int | None, used: str) -> Iterator[str]:
+def said_of_test_rows(table: CurveTable, given: int | None, used: str) -> Iterator[str]:
     """Say of a curve's ``n_test`` what is not as a reader would expect it: some empty, several numbers, or another one `given`.
 
     Parameters
@@ -83,8 +83,8 @@ def test_rows_notes(table: CurveTable, given: int | None, used: str) -> Iterator
     if len(values) > 1:
         last = table.test_rows[max(range(len(table.size)), key=table.size.__getitem__)]
         said = used.format(least=f"{values[0]:g}", last=f"{values[0] if math.isnan(last) else last:g}")
-        name = f" {table.curve_id!r}" if table.is_named else ""
-        yield f"n_test differs within curve{name}: {_few(values)}; {said}{'' if table.is_named else MAY_BE_SEVERAL}"
+        name = f"curve {table.curve_id!r}" if table.is_named else "the curve"
+        yield f"n_test differs within {name}: {_few(values)}; {said}{'' if table.is_named else MAY_BE_SEVERAL}"
 
 
 def _few(values: list[float]) -> str:

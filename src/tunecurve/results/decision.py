@@ -255,7 +255,7 @@ class _OneLearner:
         if wanted is None:
             sentence = "Change the model or the recipe: more rows of this kind will probably not reach the target."
             return _Choice("change", sentence, self._target_words(), OTHER_MODEL)
-        return self._more_rows(min(wanted, TRUSTED_MULTIPLE * self.last), self._target_words())
+        return self._more_rows(math.ceil(min(wanted, TRUSTED_MULTIPLE * self.last)), self._target_words())
 
     def _flat(self, verdict: Verdict) -> _Choice:
         second, name = self.results.second_forecast.get(self.learner), self.results.second_metric

@@ -10,6 +10,7 @@ import numpy as np
 from tunecurve.atlas.answers import AtlasGains, borrowed_advice
 from tunecurve.atlas.load import load_atlas
 from tunecurve.curve.answer import CurveAnswer
+from tunecurve.curve.decision import candidate_sizes
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
 from tunecurve.curve.intervals import mean_of_seeds
 from tunecurve.curve.paired import PairedSizes
@@ -134,12 +135,13 @@ def _borrowed(answer: CurveAnswer, metric_name: str, prior: str | None) -> Atlas
 def _sizes_to_forecast(measured: Sequence[int]) -> list[float]:
     """One more row, then two sizes a doubling, up to 64 times the largest measured one; beyond 8 times they are speculative.
 
-    With the first of them, whatever larger size is measured next lies between two that were forecast.
+    With the first of them, whatever larger size is measured next lies between two that were forecast. All are whole rows, those that
+    prices decide between among them, so that what is said of a size is of the same one everywhere.
     """
     if not measured:
         return []
     last = max(measured)
-    return sorted({last + 1.0, *(last * 2 ** (step / 2) for step in range(1, 2 * N_DOUBLINGS + 1))})
+    return sorted({last + 1.0, *map(float, candidate_sizes(last, N_DOUBLINGS))})
 
 
 def _defined_draws(draws: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -25,11 +25,12 @@ function rowsFor(curve, target, sign) {
   return { n: likely.n, text: `even odds with ${wholeNumber.format(likely.n)} rows${far(likely)}${sure}` };
 }
 
-// Stop, or the size with the largest expected net gain, up to eight times the data.
+// Stop, or the size with the largest expected net gain, from half a doubling to eight times the data. Sizes are whole rows.
 function decideBy(curve, prices) {
   let best = null;
-  for (const size of curve.sizes.filter((one) => !one.is_speculative && one.gain !== null && one.n > curve.last_size + 1)) {
-    const n = Math.round(size.n), more = n - curve.last_size;
+  const first = Math.max(curve.last_size + 1, Math.round(curve.last_size * Math.SQRT2));
+  for (const size of curve.sizes.filter((one) => !one.is_speculative && one.gain !== null && one.n >= first)) {
+    const n = size.n, more = n - curve.last_size;
     const toLabel = Math.max(0, n - Math.max(curve.last_size, prices.labelled || 0));
     const cost = toLabel * (prices.label || 0) + n * (prices.training || 0) + (prices.run || 0) + (prices.serving || 0);
     const net = prices.point * size.gain - cost;
@@ -71,8 +72,8 @@ function problemOf(id) {
 
 // What the labels cost where nothing says what a point is worth.
 function costOnly(curve, prices, needed) {
-  const n = needed || 2 * curve.last_size, more = Math.max(0, Math.round(n - curve.last_size));
-  const toLabel = Math.max(0, Math.round(n - Math.max(curve.last_size, prices.labelled || 0)));
+  const n = needed || 2 * curve.last_size, more = n - curve.last_size;
+  const toLabel = Math.max(0, n - Math.max(curve.last_size, prices.labelled || 0));
   const inHand = toLabel < more ? ` (${wholeNumber.format(more - toLabel)} are labelled already)` : "";
   const why = needed ? "which reach the target at even odds" : "twice as many";
   return `${wholeNumber.format(more)} more rows${inHand}, to ${wholeNumber.format(n)}, ${why}: labels cost ${threeDigits.format(toLabel * prices.label)}; give a value per point to weigh it`;

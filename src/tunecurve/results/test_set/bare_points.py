@@ -10,7 +10,7 @@ import numpy as np
 
 from tunecurve.curve.curve_table import CurveTable
 from tunecurve.curve.ranges import usual_range
-from tunecurve.curve.table_notes import test_rows_notes
+from tunecurve.curve.table_notes import said_of_test_rows
 from tunecurve.errors import DataError, UsageError
 from tunecurve.findings import Finding
 from tunecurve.results.records.test_set import Basis, TestDifference, TestSet, TestSetAnswer
@@ -85,7 +85,7 @@ class AskedOfPoints:
                 f"curve {table.curve_id!r}: a score without a largest value, as a loss: what a row may differ by is not known; "
                 "give --range LO,HI, or the run folder of a study."
             )
-        notes = [*([said] if said else []), *test_rows_notes(table, self.test_rows, DIFFERENT_ROWS), *table.notes]
+        notes = [*([said] if said else []), *said_of_test_rows(table, self.test_rows, DIFFERENT_ROWS), *table.notes]
         questions = Questions((high - low) / 100.0 if self.difference is None else self.difference)
         return PointsAnswer(_entry(table, TestRows(n_rows, self.groups or n_rows), (low, high), questions), notes)
 
