@@ -8,7 +8,8 @@ import pytest
 
 from tests.fakes.records import finished_trial, training_of_job
 from tunecurve.learners.base import Decoder, TrainingRecord
-from tunecurve.results.training_findings import memory_findings, speed_findings, training_findings
+from tunecurve.learners.training import OverMaskingBudget
+from tunecurve.results.training_findings import budget_findings, memory_findings, speed_findings, training_findings
 
 
 def trial(label, differences, learner="lab"):
@@ -88,3 +89,27 @@ def test_what_was_done_so_that_trainings_fitted_is_noted_with_their_names():
     [found] = memory_findings([timed("zero-shot"), fitted("n8", None), fitted("n16", how), fitted("n32", how)])
     assert found.text == f"gemma: trained so that it fits into memory: {how}"
     assert (found.kind, found.places) == ("note", ("n16", "n32"))
+
+
+def kept_for(budget, label="tuned on 50"):
+    return finished_trial(learner="tagger", label=label, training=TrainingRecord(over_masking=budget))
+
+
+def test_a_budget_that_cannot_be_measured_is_said_with_what_it_rests_on():
+    few, enough = OverMaskingBudget(2.0, 10, 120, 1.5, 1.0), OverMaskingBudget(2.0, 40, 600, 1.9, 1.0)
+    none = OverMaskingBudget(2.0, 3, 0, None, None)
+    [found] = budget_findings(
+        [kept_for(few), kept_for(enough, "tuned on 200"), kept_for(none, "tuned on 10"), kept_for(None)]
+    )
+    assert found.code == "budget-not-measured"
+    assert found.places == (
+        "tuned on 50, seed 0: 2 % is 2.4 of the 120 public words of 10 rows",
+        "tuned on 10, seed 0: no word of the 3 rows kept aside should stay, so no threshold was chosen",
+    )
+    assert budget_findings([kept_for(enough), kept_for(None)]) == []
+
+
+def test_a_budget_by_which_less_is_masked_is_said():
+    [found] = budget_findings([kept_for(OverMaskingBudget(2.0, 40, 600, 1.9, 6.25))])
+    assert (found.code, found.is_note) == ("budget-masks-less", True)
+    assert found.places == ("tuned on 50, seed 0: 1.9 % of their public text, 6.2 % without it",)

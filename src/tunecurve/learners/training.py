@@ -97,6 +97,21 @@ class DevelopmentRecord(Record):
         return sum(one.steps for one in self.tried if one.learning_rate != self.learning_rate)
 
 
+@dataclass(frozen=True)
+class OverMaskingBudget(Record):
+    """What a tagger's threshold rests on where over-masking has a budget: the rows that were kept for it."""
+
+    per_cent: float
+    """The budget, of the public text."""
+    rows: int
+    words: int
+    """Rows that could be used, and their words that should stay."""
+    masked: float | None
+    masked_without: float | None
+    """Per cent of these rows' public text that is masked with the threshold, and would be without a budget; None: they have none, and no
+    threshold was chosen."""
+
+
 @dataclass
 class TrainingRecord(Record):
     """What a fine-tuning run did."""
@@ -133,6 +148,8 @@ class TrainingRecord(Record):
     they are counted in n. None: steps were taken on all."""
     development: DevelopmentRecord | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """What development rows were used for; None: there were none."""
+    over_masking: OverMaskingBudget | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
+    """What a budget of over-masking rests on; None: there was none."""
     teaching: Teaching | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """What a teacher added to the rows; None: there was none."""
 

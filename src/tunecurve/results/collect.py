@@ -46,7 +46,13 @@ from tunecurve.results.records.trials import CheckpointResult, FinishedTrial, Tr
 from tunecurve.results.teaching import MeasuredTrial, cheapest_way, teaching_results
 from tunecurve.results.test_set.basis import KnownRows, known_rows
 from tunecurve.results.test_set.sources import describe_test_set, questions_of
-from tunecurve.results.training_findings import memory_findings, speed_findings, teaching_findings, training_findings
+from tunecurve.results.training_findings import (
+    budget_findings,
+    memory_findings,
+    speed_findings,
+    teaching_findings,
+    training_findings,
+)
 from tunecurve.results.version_findings import version_findings
 from tunecurve.spec.study import AdviceSpec, StudySpec, stable_hash
 from tunecurve.storage.versions import own_version
@@ -209,6 +215,7 @@ class ResultsBuilder:
             *teaching_findings(trials),
             *speed_findings(trials),
             *memory_findings(trials),
+            *budget_findings(trials),
             *version_findings(trials),
             *constant_findings(trials, n_different, len(set(targets))),
         ]

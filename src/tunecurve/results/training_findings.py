@@ -6,7 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tunecurve.findings import Finding
+from tunecurve.learners.training import OverMaskingBudget
 from tunecurve.results.records.trials import FinishedTrial
+
+# A budget that pays for fewer words of the rows kept for it cannot be measured there: even a count of ten is off by a third.
+FEWEST_WORDS_PAID = 10.0
 
 
 def training_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
@@ -47,6 +51,48 @@ def teaching_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
             text = f"{learner}: {dropped.total():,} of {asked:,} answers of its teacher are not trained on: {why}"
             found.append(Finding("teacher-dropped", text, is_note=True))
     return found
+
+
+def budget_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
+    """Return the learners whose budget of over-masking rests on too few rows, or masks less than none would."""
+    unmeasured: dict[str, list[str]] = {}
+    masking_less: dict[str, list[str]] = {}
+    for trial in trials:
+        budget = trial.training.over_masking if trial.training else None
+        if budget is None:
+            continue
+        where = f"{trial.label}, seed {trial.seed}"
+        if budget.per_cent / 100 * budget.words < FEWEST_WORDS_PAID:
+            unmeasured.setdefault(trial.learner, []).append(f"{where}: {_what_is_paid(budget)}")
+        if budget.masked is not None and budget.masked_without is not None and budget.masked < budget.masked_without:
+            shares = f"{budget.masked:.2g} % of their public text, {budget.masked_without:.2g} % without it"
+            masking_less.setdefault(trial.learner, []).append(f"{where}: {shares}")
+    return [
+        Finding(
+            "budget-not-measured",
+            f"{learner}: the budget of over-masking cannot be measured on so few rows kept aside, so its threshold is a guess: much "
+            "more or less of other rows may be masked",
+            "go by over-masking and leaks of the test rows; train on more rows, or leave encoder.over_masking out",
+            tuple(places),
+        )
+        for learner, places in unmeasured.items()
+    ] + [
+        Finding(
+            "budget-masks-less",
+            f"{learner}: with the budget of over-masking less is masked of the rows kept aside than without it, so that more may leak",
+            "leave encoder.over_masking out, or raise it, where leaks count more",
+            tuple(places),
+            is_note=True,
+        )
+        for learner, places in masking_less.items()
+    ]
+
+
+def _what_is_paid(budget: OverMaskingBudget) -> str:
+    if not budget.words:
+        return f"no word of the {budget.rows} rows kept aside should stay, so no threshold was chosen"
+    words = budget.per_cent / 100 * budget.words
+    return f"{budget.per_cent:g} % is {words:.2g} of the {budget.words:,} public words of {budget.rows} rows"
 
 
 def memory_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:

@@ -21,12 +21,14 @@ from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
 from tunecurve.learners.encoder.learner import class_weights
+from tunecurve.learners.encoder.masking_budget import threshold_within, within_budget
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
-from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner, found_spans, threshold_within
+from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner, found_spans
 from tunecurve.learners.encoder.tags import OUTSIDE, joined_labels, runs_of_tags, tags_of
 from tunecurve.learners.encoder.train import new_training
 from tunecurve.learners.encoder.words import Words, distance_to_border, split_words, windows_over
 from tunecurve.learners.torch.device import Compute
+from tunecurve.learners.training import OverMaskingBudget
 from tunecurve.prompts import PromptRenderer
 from tunecurve.spec.training import EncoderSpec
 
@@ -159,6 +161,9 @@ def test_a_threshold_leaks_less_and_masks_more(tiny_encoder, tmp_path):
     assert record.examples_seen == 4 * 48  # a fifth is kept for calibration
     head = json.loads((tmp_path / "generous" / "encoder" / "head.json").read_text())
     assert 0 <= head["threshold"] < 1
+    budget = record.over_masking
+    assert (budget.per_cent, budget.rows) == (30.0, 12)
+    assert budget.masked_without < budget.masked <= 30.0
     prompts = [RENDERER.prompt(row["source_text"]) for row in simple_rows(60)]
     n_masked = [sum(answer.text.count("[") for answer in predict(one, prompts)) for one in (plain, generous)]
     assert n_masked[1] > n_masked[0]
@@ -175,6 +180,19 @@ def test_a_calibrated_threshold_keeps_within_its_budget(words, budget):
     below = [share for share in inside if share < threshold]
     if below:  # the next lower one would be too much
         assert sum(length for share, length in words if share >= max(below)) > budget * sum(lengths)
+
+
+def test_rows_without_a_word_that_should_stay_choose_no_threshold():
+    """It was 0, at which every word of every row is masked."""
+    words = Words((0, 4), (3, 8), (), ())
+    shares = np.array([[0.1, 0.9, 0.0], [0.2, 0.0, 0.8]], dtype=np.float32)
+    name = [LabelledSpan(0, 8, "NAME")]
+    threshold, budget = within_budget([words], [name], [shares], 2.0)
+    assert (threshold, budget) == (None, OverMaskingBudget(2.0, 1, 0, None, None))
+    assert within_budget([], [], [], 2.0)[0] is None
+    threshold, budget = within_budget([words], [[LabelledSpan(0, 3, "NAME")]], [shares], 2.0)
+    assert threshold == pytest.approx(0.8)
+    assert (budget.words, budget.masked, budget.masked_without) == (1, 0.0, 100.0)
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=20))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tunecurve.formats.spans import EntityFormat, MaskFormat, SpanFormat
+from tunecurve.learners.training import OverMaskingBudget
 from tunecurve.storage.files import write_text
 
 
@@ -51,3 +53,10 @@ class Head:
         written = values.pop("format", None)
         values.pop("task", None)  # of an earlier version
         return cls(**values, format=None if written is None else MaskFormat.from_json(written))
+
+
+class Calibrated(NamedTuple):
+    """A head with what is chosen after training, and what that rests on."""
+
+    head: Head
+    budget: OverMaskingBudget | None = None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tunecurve.formats.label_sets import parse_labels
 from tunecurve.learners.base import TargetLoss
 from tunecurve.learners.encoder.classifier import ClassifierLearner
-from tunecurve.learners.encoder.head import Head
+from tunecurve.learners.encoder.head import Calibrated, Head
 from tunecurve.learners.encoder.model import SegmentClassifier
 from tunecurve.learners.encoder.train import TrainingTask
 from tunecurve.learners.encoder.words import split_words
@@ -56,14 +56,14 @@ class LabelSetClassifier(LabelSetLearner, ClassifierLearner):
         """Return a fifth of the examples, to choose thresholds on."""
         return n_held_out(n_examples)
 
-    def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Head:
+    def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Calibrated:
         """Return the head with its thresholds."""
         if not examples:
-            return head
+            return Calibrated(head)
         with torch.inference_mode():
             scores = self._log_odds(model, [example.prompt.source for example in examples])
         gold = indicators([example.answer for example in examples], head.classes)
-        return replace(head, thresholds=choose_thresholds(shares_of(scores), gold))
+        return Calibrated(replace(head, thresholds=choose_thresholds(shares_of(scores), gold)))
 
     def answers(self, model: SegmentClassifier, head: Head, sources: Sequence[str]) -> list[str]:
         """Return the likely labels of every input."""

@@ -20,7 +20,7 @@ from tunecurve.errors import ModelError
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, TargetLoss, TrainingJob, TrainingProgress, Tuned, Workload
 from tunecurve.learners.converted import ConvertedModel, ModelFormat
-from tunecurve.learners.encoder.head import Head
+from tunecurve.learners.encoder.head import Calibrated, Head
 from tunecurve.learners.encoder.model import SegmentClassifier, load_backbone, longest_window, marks_of
 from tunecurve.learners.encoder.packed import PackedEncoder, choose_encoder
 from tunecurve.learners.encoder.recipe import EncoderRecipe, resolve_encoder_recipe
@@ -170,9 +170,9 @@ class EncoderLearner(TorchLearner):
     ) -> list[TargetLoss]:
         """Return the loss of the right answer to every prompt."""
 
-    def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Head:
+    def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Calibrated:
         """Return the head with what is chosen after training, on examples that were not trained on."""
-        return head
+        return Calibrated(head)
 
     def complete(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> None:
         """Do what follows on the trained model, on all examples that it knows."""
@@ -223,7 +223,7 @@ class EncoderLearner(TorchLearner):
                     record.development = seen
         model.eval()
         self.complete(model, known, head)
-        head = self.calibrate(model, job.examples[n_trained:], head)
+        head, record.over_masking = self.calibrate(model, job.examples[n_trained:], head)
         # As many steps as the rows made: long ones make more than were planned for, those that are kept aside fewer.
         record.recipe = job.recipe | {"n_steps": len(training.steps), "warmup_steps": record.recipe["warmup_steps"]}
         record.kept_aside = [*development, *range(n_trained, len(job.examples))] or None

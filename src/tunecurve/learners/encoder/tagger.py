@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from tunecurve.formats.spans import EntityFormat, LabelledSpan, MaskFormat
 from tunecurve.learners.base import Loss, RoundTrip, TargetLoss
-from tunecurve.learners.encoder.head import Head
+from tunecurve.learners.encoder.head import Calibrated, Head
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
+from tunecurve.learners.encoder.masking_budget import within_budget
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.tags import (
     OUTSIDE,
@@ -212,24 +213,18 @@ class TaggerLearner(EncoderLearner):
         remedy = "check these targets, or let a language model stand beside the tagger"
         return RoundTrip(kept, (Loss("tags", tuple(lost), what, remedy),) if lost else ())
 
-    def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Head:
+    def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Calibrated:
         """Return the head with the lowest threshold that keeps over-masking within the budget, on held-out examples."""
         if self.settings.over_masking is None:
-            return head
+            return Calibrated(head)
         form = head.span_format
         pairs = [(e.prompt.source, form.derive(e.prompt.source, e.answer)) for e in examples]
         usable = [(source, spans) for source, spans in pairs if spans is not None]
         texts = split_words(self.tokenizer, [source for source, _ in usable])
         with torch.inference_mode():
             shares = self.probabilities(model, texts)
-        masked, lengths = [], []
-        for words, (_, spans), row in zip(texts, usable, shares, strict=True):
-            tags = tags_of(words, [LabelledSpan(s.start, s.end, "x") for s in spans], {"x": 0})
-            for number, tag in enumerate(tags):
-                if tag == OUTSIDE:
-                    masked.append(1.0 - float(row[number, OUTSIDE]))
-                    lengths.append(words.ends[number] - words.starts[number])
-        return replace(head, threshold=threshold_within(masked, lengths, self.settings.over_masking / 100))
+        threshold, budget = within_budget(texts, [spans for _, spans in usable], shares, self.settings.over_masking)
+        return Calibrated(replace(head, threshold=threshold), budget)
 
 
 class EntityTagger(TaggerLearner):
@@ -290,27 +285,6 @@ def found_spans(source: str, words: Words, shares: NDArray[np.float32], head: He
         else:
             spans.append(LabelledSpan(words.starts[first], words.ends[last - 1], label))
     return spans
-
-
-def threshold_within(inside: Sequence[float], lengths: Sequence[int], budget: float) -> float:
-    """Return the lowest threshold at which at most a share of the public characters is masked.
-
-    Parameters
-    ----------
-    inside : sequence of float
-        Probability, for every word that should stay, that it belongs to a span.
-    lengths : sequence of int
-        Their characters.
-    budget : float
-        Share of the characters, 0 to 1.
-    """
-    order = np.argsort(inside)[::-1]
-    spent = np.cumsum(np.asarray(lengths, dtype=float)[order])
-    affordable = int(np.searchsorted(spent, budget * spent[-1], side="right")) if len(order) else 0
-    if affordable >= len(order):
-        return 0.0
-    # Just above the first word that is too much.
-    return float(np.nextafter(np.float64(inside[order[affordable]]), 2.0))
 
 
 def _depths(texts: Sequence[Words], windows: Sequence[Window]) -> list[int]:
