@@ -15,9 +15,10 @@ from tunecurve.learners.lm import conversion
 from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.gguf_file import pairs_beside_each_other, pre_tokenizer_name, stored_type, write_gguf
 from tunecurve.learners.lm.learner import LocalLearner
-from tunecurve.learners.lm.llama_cpp import LlamaCpp, has_llama_cpp, read_back
+from tunecurve.learners.lm.llama_cpp import LlamaCpp, has_llama_cpp
 from tunecurve.learners.torch.device import Compute
-from tunecurve.learners.torch.weights import from_folder
+from tunecurve.learners.torch.weights import from_folder, resolve_model
+from tunecurve.learners.torch.whole_models import read_gguf
 from tunecurve.prompts import PromptRenderer
 
 TEXTS = [row["source_text"] for row in simple_rows(60)]
@@ -64,7 +65,7 @@ def test_a_file_holds_the_model_that_was_written(small_tokenizer, tmp_path, kind
     learner = made(small_tokenizer, tmp_path / "model", kind, **settings)
     merged = learner.merged().eval()
     write_gguf(merged, learner.encoder, tmp_path / "f16.gguf", "f16", "small")
-    again, tokenizer = read_back(tmp_path / "f16.gguf")
+    again, tokenizer = read_gguf(tmp_path / "f16.gguf")
     ids = torch.tensor([learner.encoder.prompt_ids(RENDERER.prompt(TEXTS[0]))])
     with torch.inference_mode():
         expected, found = merged(ids).logits, again.eval()(ids).logits
@@ -233,3 +234,20 @@ def test_weights_that_float16_cannot_hold_are_refused():
     for value in (7e4, -7e4, float("nan"), float("inf")):
         with pytest.raises(ModelError, match="'w' has values beyond 65504"):
             stored_type(np.full((2, 32), value, np.float32), "f16", "w")
+
+
+@pytest.mark.parametrize("lacking", ["model.layers.1.mlp.up_proj.weight", "model.norm.weight"])
+def test_a_file_that_lacks_a_weight_is_refused_not_filled_with_chance(small_tokenizer, tmp_path, monkeypatch, lacking):
+    """As a model to train on, and where an export is read back: transformers makes random numbers of what is missing."""
+    learner = made(small_tokenizer, tmp_path / "model", tie_word_embeddings=False)
+    merged, path = learner.merged().eval(), tmp_path / "cut.gguf"
+    kept = {name: weight for name, weight in merged.state_dict().items() if name != lacking}
+    monkeypatch.setattr(merged, "state_dict", lambda: kept)
+    write_gguf(merged, learner.encoder, path, "f16", "small")
+    monkeypatch.setenv("TUNECURVE_CACHE", str(tmp_path / "cache"))
+    for read in (lambda: read_gguf(path), lambda: resolve_model(str(path))):
+        with pytest.raises(ModelError) as caught:
+            read()
+        assert "cut.gguf" in str(caught.value)
+        assert f"lack 1 of the 21 tensors that config.json describes ({lacking})" in str(caught.value)
+    assert not list((tmp_path / "cache").rglob("model.safetensors"))

@@ -196,19 +196,54 @@ def test_a_tokenizer_without_marks_is_refused(tiny_encoder, changed):
     [
         (without("layers.1."), "lack 9 of the 20 tensors that config.json describes (model.layers.1."),
         (with_("model.norm.weight", torch.zeros(16)), "model.norm.weight is 16 in its .safetensors file and 32 by its"),
-        (with_("model.norm.weight", torch.full((32,), torch.nan)), "32 of the 32 values of model.norm.weight are NaN"),
     ],
 )
-def test_a_language_model_that_is_not_whole_is_refused_when_it_is_loaded(tiny_model_folder, changed, change, said):
-    learner = LocalLearner(changed(tiny_model_folder, change), FLOAT32)
-    assert said in refused(learner.load_base)
+def test_a_language_model_that_is_not_whole_is_refused_before_a_weight_is_read(
+    tiny_model_folder, changed, change, said
+):
+    files = changed(tiny_model_folder, change)
+    assert said in refused(lambda: LocalLearner(files, FLOAT32))
+
+
+def test_a_language_model_with_weights_that_are_no_numbers_is_refused_when_it_is_loaded(tiny_model_folder, changed):
+    files = changed(tiny_model_folder, with_("model.norm.weight", torch.full((32,), torch.nan)))
+    assert "32 of the 32 values of model.norm.weight are NaN" in refused(LocalLearner(files, FLOAT32).load_base)
 
 
 def test_a_head_that_is_not_the_embedding_may_not_be_missing(tiny_model_folder, changed):
     files = changed(tiny_model_folder, config={"tie_word_embeddings": False})
-    assert "lack 1 of the 21 tensors that config.json describes (lm_head.weight)" in refused(
-        LocalLearner(files, FLOAT32).load_base
-    )
+    said = refused(lambda: LocalLearner(files, FLOAT32))
+    assert "lack 1 of the 21 tensors that config.json describes (lm_head.weight)" in said
+
+
+def words_of(words):
+    """Return a tokenizer of whole words with an end, for language models."""
+    tokenizer = tokenizer_of(words)
+    tokenizer.add_special_tokens({"eos_token": "<end>"})
+    return tokenizer
+
+
+def test_a_language_model_with_the_tokenizer_of_another_is_refused(tiny_model_folder, changed):
+    files = changed(tiny_model_folder)
+    n_vectors = json.loads((files.folder / "config.json").read_text())["vocab_size"]
+    words_of([f"w{number}" for number in range(n_vectors)]).save_pretrained(files.folder)
+    line = refused(lambda: LocalLearner(files, FLOAT32))
+    assert f"embedding {n_vectors:,} vectors; take the tokenizer that belongs to these weights" in line
+
+
+def test_a_language_model_whose_tokenizer_knows_no_word_of_the_rows_is_refused(tiny_model_folder, changed):
+    files = changed(tiny_model_folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (files.folder / name).unlink()
+    words_of(["we", "met"]).save_pretrained(files.folder)
+    learner = LocalLearner(files, FLOAT32)
+    learner.name = "some/folder"
+    line = refused(lambda: learner.row_findings(rows(["Anna lives here", "Bo does not"])))
+    assert "its tokenizer knows next to nothing of 2 rows: 6 of 6 pieces are unknown ([UNK])" in line
+    assert "multilingual-e5" not in line, "an encoder is no remedy for a language model"
+    assert learner.row_findings(rows(["we met"])) == []
+    [finding] = learner.row_findings(rows(["we met Bo", "met"]))
+    assert "1 of 4 pieces of 2 rows (25 %) are unknown to its tokenizer" in finding.text
 
 
 def test_a_language_model_without_a_tokenizer_is_refused(tiny_model_folder, changed):

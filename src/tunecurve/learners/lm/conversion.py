@@ -16,10 +16,11 @@ from tunecurve.learners.converted import ConvertedModel, ModelFormat
 from tunecurve.learners.lm.chat_format import ChatEncoder
 from tunecurve.learners.lm.decoding.generate import AnswerLimits
 from tunecurve.learners.lm.gguf_file import write_gguf
-from tunecurve.learners.lm.llama_cpp import LlamaCpp, has_llama_cpp, read_back, version, without_lead
+from tunecurve.learners.lm.llama_cpp import LlamaCpp, has_llama_cpp, version, without_lead
 from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.torch.weights import from_folder
+from tunecurve.learners.torch.whole_models import read_gguf
 from tunecurve.prompts import Prompt
 
 Answers = Callable[[Sequence[Prompt]], list[Completion]]
@@ -105,7 +106,7 @@ def _llama_cpp_answers(engine: LlamaCpp, notes: list[str]) -> Answers:
 
 
 def _read_back_answers(learner: TunedLanguageModel, path: Path) -> tuple[Answers, str]:
-    model, tokenizer = read_back(path)
+    model, tokenizer = read_gguf(path)
     compute = replace(learner.compute, device=torch.device("cpu"), dtype=torch.float32)
     again = learner.answering_with(tokenizer, model=model.eval().requires_grad_(False), compute=compute)
     return _answers_of(again), "transformers, from the GGUF file"

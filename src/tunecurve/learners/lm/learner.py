@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig
 
 from tunecurve.findings import Finding
 from tunecurve.learners.base import Completion, Decoder, RoundTrip, TargetLoss, Tuned, Workload
@@ -24,6 +23,7 @@ from tunecurve.learners.lm.chat_template import template_findings
 from tunecurve.learners.lm.context import check_context
 from tunecurve.learners.lm.decoding.generate import AnswerLimits, DecodingOptions, decode_stream
 from tunecurve.learners.lm.decoding.packed import Constraint
+from tunecurve.learners.lm.opening import known_pieces, opened
 from tunecurve.learners.lm.perfect_answers import through_tokens
 from tunecurve.learners.lm.recipe import Recipe, resolve_recipe
 from tunecurve.learners.lm.target_loss import loss_stream
@@ -36,7 +36,6 @@ from tunecurve.learners.torch.device import Compute, enough_memory
 from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import estimate_seconds
 from tunecurve.learners.torch.weights import count_parameters, stored_types
-from tunecurve.learners.torch.whole_models import load_tokenizer, loading
 from tunecurve.learners.training import PlannedTraining, TrainingJob, TrainingProgress, TrainingRecord
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.training import RecipeSpec
@@ -86,10 +85,7 @@ class LocalLearner(TorchLearner):
         self.adapter_folder = adapter_folder
         self.checkpoint_every_seconds = checkpoint_every_seconds
         self.backend = backend
-        tokenizer = load_tokenizer(files)
-        with loading(files):
-            self.config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
-        self.encoder = ChatEncoder(tokenizer)
+        self.config, self.encoder = opened(files)
         self._loaded = None
         self._decoder: Decoder | None = None
         # Backends of trainings that have been compared with the reference here, by the adapters' shape.
@@ -132,6 +128,10 @@ class LocalLearner(TorchLearner):
     def prompt_findings(self) -> list[Finding]:
         """Return what a reader should know about the model's chat template."""
         return [] if self.encoder.template is None else template_findings(self.name, self.encoder.template)
+
+    def row_findings(self, examples: Sequence[TuningExample]) -> list[Finding]:
+        """Return that the tokenizer knows too little of the rows; raises `ModelError` where it knows (nearly) nothing."""
+        return known_pieces(self.name, self.config, self.encoder, examples)
 
     def tuned_files(self) -> tuple[str, ...]:
         """Return what `fine_tune` stores in a trial's folder."""

@@ -1,11 +1,10 @@
-"""A GGUF file, asked: by llama.cpp where it is installed (extra `gguf`), else as transformers reads it back."""
+"""A GGUF file, asked by llama.cpp where it is installed (extra `gguf`)."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -86,20 +85,3 @@ class LlamaCpp:
 def without_lead(encoder: ChatEncoder, text: str) -> str:
     """Return a prompt's text without the token for the beginning, which llama.cpp sets itself."""
     return text.removeprefix(encoder.tokenizer.decode(encoder.lead_ids)) if encoder.lead_ids else text
-
-
-def read_back(path: Path) -> tuple[Any, Any]:
-    """Return (model, tokenizer) of a GGUF file as transformers reads them, weights in float32."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    with tempfile.TemporaryDirectory() as alone:  # other files beside it would be read, too
-        (Path(alone) / path.name).symlink_to(path.resolve())
-        model = AutoModelForCausalLM.from_pretrained(
-            alone,
-            gguf_file=path.name,
-            quantization_config=GgufConfig(dequantize=True),
-            dtype=torch.float32,
-            trust_remote_code=False,
-        )
-        return model, AutoTokenizer.from_pretrained(alone, gguf_file=path.name, trust_remote_code=False)

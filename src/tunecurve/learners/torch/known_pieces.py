@@ -12,6 +12,8 @@ from tunecurve.prompts import TuningExample
 # Rows looked at, evenly spread over all; the share of unknown pieces from which it is said, and from which nothing can be learnt.
 MOST_ROWS = 500
 MANY, NEARLY_ALL = 0.1, 0.9
+# An encoder that knows many scripts.
+MULTILINGUAL = "multilingual-e5-small-4bit"
 
 
 def piece_findings(
@@ -20,6 +22,7 @@ def piece_findings(
     pieces_of: Callable[[Sequence[str]], Sequence[Sequence[int]]],
     n_vectors: int,
     examples: Sequence[TuningExample],
+    such_as: str = MULTILINGUAL,
 ) -> list[Finding]:
     """Return that many pieces of a study's inputs are unknown to a tokenizer.
 
@@ -35,6 +38,8 @@ def piece_findings(
         How many pieces the model has a vector for.
     examples : sequence of TuningExample
         The rows, test rows among them.
+    such_as : str, optional
+        A model that knows many scripts.
 
     Raises
     ------
@@ -54,7 +59,8 @@ def piece_findings(
             "take the tokenizer that belongs to these weights"
         )
     unknown = sum(piece == tokenizer.unk_token_id for piece in pieces)
-    remedy = "check that its tokenizer belongs to these weights, or take a model that knows this script, such as multilingual-e5-small-4bit"
+    remedy = "check that its tokenizer belongs to these weights, or take a model that knows this script"
+    remedy += f", such as {such_as}" if such_as else ""
     if not pieces or unknown >= NEARLY_ALL * len(pieces):
         what = (
             f"{unknown:,} of {len(pieces):,} pieces are unknown ({tokenizer.unk_token})"

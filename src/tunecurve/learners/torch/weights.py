@@ -195,19 +195,9 @@ def _convert(source: Path, folder: Path, convert: Convert) -> None:
 
 
 def _write_gguf_folder(gguf: Path, folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from tunecurve.learners.torch.whole_models import read_gguf
 
-    # dequantize=True is the trap: without it transformers flags the model as quantized, which can be neither
-    # trained nor saved.
-    model = AutoModelForCausalLM.from_pretrained(
-        gguf.parent,
-        gguf_file=gguf.name,
-        quantization_config=GgufConfig(dequantize=True),
-        dtype=torch.float32,
-        trust_remote_code=False,
-    )
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
+    model, tokenizer = read_gguf(gguf)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

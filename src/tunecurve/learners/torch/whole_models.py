@@ -7,6 +7,7 @@ knows are not looked at again.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.model_files import ModelFiles
@@ -109,22 +110,67 @@ def load_weights(
     ModelError
         When the files cannot be read, lack weights, or hold some of another shape or that are no numbers.
     """
+    model = _read(auto_class, files, kind, may_lack, dtype=dtype)
+    if not files.is_known and files.weights_sha256 not in _LOOKED_AT:
+        why = _why_no_numbers(model, may_lack)
+        if why:
+            raise ModelError(f"cannot load the {kind} '{files.name}': {why}")
+    _LOOKED_AT.add(files.weights_sha256)
+    return model
+
+
+def check_headers(auto_class: Any, files: ModelFiles, kind: str = "model") -> None:
+    """Refuse a model whose files lack weights or hold some of another shape, by their headers: no weight is read.
+
+    Raises
+    ------
+    ModelError
+        As `load_weights` does, but for values.
+    """
+    _read(auto_class, files, kind, (), device_map="meta")
+
+
+def _read(auto_class: Any, files: ModelFiles, kind: str, may_lack: tuple[str, ...], **options: Any) -> Any:
     with loading(files, kind):
         model, info = auto_class.from_pretrained(
             files.folder,
-            dtype=dtype,
             trust_remote_code=False,
             use_safetensors=True,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # said below, with name and shapes
+            **options,
         )
     why = _why_not_whole(model, info, may_lack)
-    if not why and not files.is_known and files.weights_sha256 not in _LOOKED_AT:
-        why = _why_no_numbers(model, may_lack)
     if why:
         raise ModelError(f"cannot load the {kind} '{files.name}': {why}")
-    _LOOKED_AT.add(files.weights_sha256)
     return model
+
+
+def read_gguf(path: Path) -> tuple[Any, Any]:
+    """Return (model, tokenizer) of a GGUF file as transformers reads them, weights in float32.
+
+    Raises
+    ------
+    ModelError
+        When it lacks weights that its architecture has, or holds some of another shape: random numbers would stand for them.
+    """
+    # dequantize=True is the trap: without it transformers flags the model as quantized, which can be neither
+    # trained nor saved.
+    with tempfile.TemporaryDirectory() as alone:  # other files beside it would be read, too
+        (Path(alone) / path.name).symlink_to(path.resolve())
+        auto_class: Any = AutoModelForCausalLM
+        model, info = auto_class.from_pretrained(
+            alone,
+            gguf_file=path.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.float32,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+        why = _why_not_whole(model, info, ())
+        if why:
+            raise ModelError(f"cannot read '{path.name}': {why}")
+        return model, AutoTokenizer.from_pretrained(alone, gguf_file=path.name, trust_remote_code=False)
 
 
 def _why_not_whole(model: Any, info: dict[str, Any], may_lack: tuple[str, ...]) -> str:
