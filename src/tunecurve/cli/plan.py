@@ -81,6 +81,8 @@ def _show_trials(ready: Study) -> None:
         )
     if "presidio" in models_within(ready.spec.models) and (asked := ready.spec.presidio.in_words()):
         echo(f"\npresidio: {asked}.")
+    if any(name.startswith("gliner:") for name in models_within(ready.spec.models)) and ready.spec.gliner.asked():
+        echo(f"\ngliner: {ready.spec.gliner.in_words()}.")
     left = sum(seconds[item.trial] for item in ready.planned if not item.folder.is_finished)
     if all(item.trial in quotes or item.trial.strategy == "floor" for item in ready.planned):
         echo(f"\nAbout {duration(left)}, most of it waiting for answers.")

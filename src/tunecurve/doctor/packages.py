@@ -17,6 +17,7 @@ EXTRAS = {
     "hub": "data sets of the Hugging Face hub, by their id",
     "data": "workbooks (.xlsx, .ods), and a guess at the encoding of a text",
     "presidio": "Microsoft Presidio, a masking baseline without training",
+    "gliner": "GLiNER models of a local folder, a masking baseline without training",
     "sql": "sql_exact: queries compared as queries, not as characters",
     "optimize": "instructions that are looked for, with GEPA",
     "ray": "trials on a Ray cluster",

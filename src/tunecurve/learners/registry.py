@@ -20,6 +20,7 @@ from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_
 from tunecurve.learners.own import named_learner
 from tunecurve.own_code import is_allowed, is_reference
 from tunecurve.privacy.network import refuse_address
+from tunecurve.spec.gliner import GlinerSpec
 from tunecurve.spec.presidio import PresidioSpec
 from tunecurve.spec.prompt import AnswerSpec
 from tunecurve.spec.study import CONSTRAINED, StudySpec
@@ -37,6 +38,7 @@ ANSWERS_OF_KIND: dict[str, tuple[AnswerKind, ...]] = {
     "setfit": ("class",),
     "tfidf": ("class", "labels"),
     "presidio": ("mask",),
+    "gliner": ("mask",),
     "constrained": ("mask", "object"),
 }
 # Those among them that answer by label or by span: no cap on tokens cuts them.
@@ -57,6 +59,8 @@ class LearnerOptions:
     """How taggers and classifiers are fine-tuned."""
     presidio: PresidioSpec = field(default_factory=PresidioSpec)
     """What Presidio looks for."""
+    gliner: GlinerSpec = field(default_factory=GlinerSpec)
+    """What GLiNER models are asked for."""
     device: str = "auto"
     threads: int | None = None
     """Where local models compute; see `tunecurve.learners.torch.device.choose_compute`."""
@@ -77,6 +81,7 @@ class LearnerOptions:
             spec.kind,
             spec.encoder,
             spec.presidio,
+            spec.gliner,
             device,
             threads,
             account=account,
@@ -121,6 +126,8 @@ def _build(name: str, options: LearnerOptions, *, is_teacher: bool = False) -> L
         from tunecurve.learners.baselines.presidio import PresidioLearner
 
         return PresidioLearner(options.presidio)
+    if kind == "gliner":
+        return _gliner(name, rest, options)
     if kind == "tfidf":
         with needing("local", f"model '{name}'"):
             import sklearn  # noqa: F401
@@ -142,6 +149,17 @@ def _build(name: str, options: LearnerOptions, *, is_teacher: bool = False) -> L
             f"'{CONSTRAINED}'; use '{bare_name}'"
         )
     return _hosted(name, hosted, options, is_teacher=is_teacher)
+
+
+def _gliner(name: str, folder: str, options: LearnerOptions) -> Learner:
+    with needing("gliner", f"model '{name}'"):
+        if "gliner" not in sys.modules and find_spec("gliner") is None:
+            raise ModuleNotFoundError(name="gliner")
+    _need_local(name, options.device)
+    from tunecurve.learners.gliner.folder import resolve_gliner
+    from tunecurve.learners.gliner.learner import GlinerLearner
+
+    return GlinerLearner(name, resolve_gliner(name, folder), options.compute(), options.gliner)
 
 
 def _hosted(name: str, parts: HostedName, options: LearnerOptions, *, is_teacher: bool) -> Learner:

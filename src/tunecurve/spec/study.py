@@ -21,6 +21,7 @@ from tunecurve.spec.advice import AdviceSpec as AdviceSpec
 from tunecurve.spec.bootstrap import BootstrapSpec
 from tunecurve.spec.data import DEFAULT_TEST_SIZE, DataSpec, SplitSpec, has_rows_of_its_own
 from tunecurve.spec.durations import Duration
+from tunecurve.spec.gliner import GlinerSpec
 from tunecurve.spec.hosted import HostedSpec
 from tunecurve.spec.metric_options import MetricOptions
 from tunecurve.spec.optimize import FEWEST_ROWS, OptimizeSpec
@@ -58,9 +59,10 @@ class StudySpec(Section):
         min_length=1,
         description="built-in name, hub id, folder or .gguf file; provider/model, e.g. google/gemini-3.5-flash; tagger, classifier, "
         "setfit (an encoder may follow: tagger:all-mpnet-base-v2, tagger:multilingual-e5-small-4bit, or a hub id or folder), "
-        "tagger:warm (trained on builtin:pii before), tfidf, presidio; constrained: before a local language model: its answers can be "
-        "nothing but maskings, or JSON of the shape of the training rows; tagger+4x:NAME: also tuned on four rows a labelled row that "
-        "the model NAME has answered; a learner of your own: package.module:name (with --allow-code); default: the task's own",
+        "tagger:warm (trained on builtin:pii before), tfidf, presidio, gliner:FOLDER (a GLiNER model of this machine); constrained: "
+        "before a local language model: its answers can be nothing but maskings, or JSON of the shape of the training rows; "
+        "tagger+4x:NAME: also tuned on four rows a labelled row that the model NAME has answered; a learner of your own: "
+        "package.module:name (with --allow-code); default: the task's own",
     )
     shots: list[Shots] = Field(
         [0, 3],  # the article's
@@ -95,6 +97,7 @@ class StudySpec(Section):
     )
     encoder: EncoderSpec = Field(default_factory=EncoderSpec)
     presidio: PresidioSpec = Field(default_factory=PresidioSpec)
+    gliner: GlinerSpec = Field(default_factory=GlinerSpec)
     # Beside the test score it tells a model that was trained too little from one that saw too few rows.
     training_score_rows: Annotated[int, Field(ge=0)] = Field(
         32, description="training rows that a tuned model on this machine is scored on, too; 0: none"

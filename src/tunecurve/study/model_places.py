@@ -12,7 +12,7 @@ from tunecurve.study.options import StudyOptions
 # Origins of values that are no file.
 _NO_FILES = ("options", StudyOptions.origin)
 # What begins a line that names its own key: the model is right, and a setting of it is not.
-_OWN_KEYS = ("presidio.",)
+_OWN_KEYS = ("presidio.", "gliner.")
 
 
 @contextmanager
@@ -41,6 +41,23 @@ def naming_place(key: str, values: Mapping[str, Any], options: StudyOptions) -> 
         if isinstance(error, ModelError) and not isinstance(error, UnknownModel):
             raise ModelError(line) from error
         raise (UsageError(line) if option else SpecError(line)) from error
+
+
+@contextmanager
+def naming_file(options: StudyOptions) -> Iterator[None]:
+    """Put the study file's name in front of a line that names its own key.
+
+    Raises
+    ------
+    SpecError
+        With the file's name, where the study is of a file.
+    """
+    try:
+        yield
+    except SpecError as error:
+        if str(error).startswith(_OWN_KEYS) and options.origin not in _NO_FILES:
+            raise SpecError(f"{options.origin}: {error}") from error
+        raise
 
 
 def _has(values: Mapping[str, Any], key: str) -> bool:

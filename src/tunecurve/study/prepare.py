@@ -23,7 +23,7 @@ from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.left_out import left_out
-from tunecurve.study.model_places import naming_place
+from tunecurve.study.model_places import naming_file, naming_place
 from tunecurve.study.options import StudyOptions
 from tunecurve.study.plan import PlannedTrial, list_trials, trial_config, trial_folder_name
 from tunecurve.study.planned_trainings import memory_findings, planned_trainings, trained_together
@@ -86,7 +86,8 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
     data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.asked_models)))
     data.findings.extend(unserved_model(spec.hosted.vllm.model, models_within(spec.asked_models)))
     data.findings.extend(unused_settings(spec, built.values()))
-    check_study(spec, data, built)
+    with naming_file(options):
+        check_study(spec, data, built)
     data.findings.extend(context_findings(data, built, spec.shots))
     return Study(spec, folder, data, built, planned, account, progress, proposer, choice)
 

@@ -16,8 +16,8 @@ OTHER = {"recipe": "encoder", "encoder": "recipe"}
 
 
 def unused_settings(spec: StudySpec, learners: Iterable[Learner]) -> list[Finding]:
-    """Return what `recipe` and `encoder` say that none of the learners reads that are tuned, and `presidio` without that model."""
-    return [*_of_presidio(spec), *_of_trainings(spec, learners)]
+    """Return what `recipe` and `encoder` say that none of the learners reads that are tuned, and `presidio` and `gliner` without such a model."""
+    return [*_of_presidio(spec), *_of_gliner(spec), *_of_trainings(spec, learners)]
 
 
 def _of_presidio(spec: StudySpec) -> list[Finding]:
@@ -30,6 +30,19 @@ def _of_presidio(spec: StudySpec) -> list[Finding]:
             "leave it out, or name the model presidio",
         )
         for name in spec.presidio.asked()
+    ]
+
+
+def _of_gliner(spec: StudySpec) -> list[Finding]:
+    if any(name.startswith("gliner:") for name in models_within(spec.models)):
+        return []
+    return [
+        Finding(
+            "setting-unused",
+            f"gliner.{name} is set, and no model of this study is a GLiNER model: it changes nothing",
+            "leave it out, or name a model gliner:FOLDER",
+        )
+        for name in spec.gliner.asked()
     ]
 
 

@@ -196,7 +196,7 @@ def _why_not_whole(model: Any, info: dict[str, Any], may_lack: tuple[str, ...]) 
     return " ".join(str(message) for message in info.get("error_msgs") or ())[:200]
 
 
-def _why_no_numbers(model: Any, may_lack: tuple[str, ...]) -> str:
+def why_no_numbers(model: Any, may_lack: tuple[str, ...]) -> str:
     """Return in words which weights are NaN or infinite; empty where all are numbers. A sum is no number where a part is none."""
     bad = []
     for name, weight in model.named_parameters():

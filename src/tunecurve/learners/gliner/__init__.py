@@ -1,0 +1,1 @@
+"""GLiNER models of a local folder, asked for a study's labels without training."""
