@@ -16,7 +16,7 @@ OTHER = {"recipe": "encoder", "encoder": "recipe"}
 
 
 def unused_settings(spec: StudySpec, learners: Iterable[Learner]) -> list[Finding]:
-    """Return what `recipe` and `encoder` say that none of the learners reads that are tuned, and `presidio` and `gliner` without such a model."""
+    """Return what `recipe` and `encoder` say that no learner reads that is tuned, and `presidio` and `gliner` without such a model."""
     return [*_of_presidio(spec), *_of_gliner(spec), *_of_trainings(spec, learners)]
 
 

@@ -18,7 +18,8 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS_TOKENIZER = (
     "labels_tokenizer",
 )
 _HASHED_SUFFIXES = (".json", ".jinja", ".model", ".txt")
-HOW_TO_SAVE = "save a whole one where the hub can be reached: GLiNER.from_pretrained('ID').save_pretrained('FOLDER', safe_serialization=True)"
+_SAVE = "GLiNER.from_pretrained('ID').save_pretrained('FOLDER', safe_serialization=True)"
+HOW_TO_SAVE = f"save a whole one where the hub can be reached: {_SAVE}"
 # By the key of the configuration that makes a model one of them.
 _OTHER_KINDS = {
     "labels_decoder": "writes labels of its own",

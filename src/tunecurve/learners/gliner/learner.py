@@ -119,11 +119,11 @@ class GlinerLearner(TorchLearner):
         n_long = sum(count > 1 for count in windows)
         if n_long:
             most = model.most_pieces()
-            bound = f"{model.package.config.max_len} words" + (f" and {most} tokens, labels among them" if most else "")
+            bound = f"{model.package.config.max_len} words" + (f"; {most} tokens, labels among them" if most else "")
             found.append(
                 StudyFinding(
                     "gliner-windows",
-                    f"{self.name}: {n_long:,} of {len(windows):,} rows looked at are longer than the {bound}, that it reads at once: they "
+                    f"{self.name}: {n_long:,} of {len(windows):,} rows looked at are longer than what it reads at once ({bound}): they "
                     f"are read in up to {max(windows)} windows that overlap by a quarter, so that no word is left out",
                     is_note=True,
                     learner=self.name,
