@@ -76,6 +76,8 @@ COVERED = {
     "learners/development_settings.py": "learners/torch/test_development.py",
     "learners/*.py": "learners/test_add_a_learner.py",
     "learners/baselines/presidio_labels.py": "learners/baselines/test_presidio.py",
+    "learners/gliner/model.py": "learners/gliner/test_learner.py",
+    "spec/gliner.py": "learners/gliner/test_label_words.py",
     "learners/baselines/masked_text.py": "learners/baselines/test_presidio.py",
     "spec/presidio.py": "learners/baselines/test_presidio.py",
     "learners/baselines/tfidf*.py": "learners/baselines/test_tfidf.py",

@@ -77,6 +77,7 @@ def test_targets_that_are_not_derived_from_inputs_are_counted(tmp_path):
         ("tagger", "classification", "'tagger' is for masking and ner tasks, and this one is classification"),
         ("classifier", "generation", "'classifier' is for multilabel and classification tasks"),
         ("presidio", "classification", "'presidio' is for masking tasks"),
+        ("gliner:folder", "classification", "'gliner:folder' is for masking tasks"),
     ],
 )
 def test_models_that_do_not_know_the_task_are_refused(classes_file, tmp_path, model, task, expected):

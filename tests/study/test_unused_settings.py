@@ -29,6 +29,7 @@ def found(models, task, **values):
         (["tagger+4x:tagger"], "masking", {"recipe": {"epochs": 2}}, ["recipe.epochs"]),
         (["tagger"], "masking", {"recipe": {"epochs": 2}, "train_sizes": [], "shots": [0]}, []),
         (["tagger"], "masking", {"presidio": {"leave_out": ["URL"]}, "train_sizes": []}, ["presidio.leave_out"]),
+        (["tagger"], "masking", {"gliner": {"threshold": 0.4}, "train_sizes": []}, ["gliner.threshold"]),
     ],
 )
 def test_what_no_model_reads_is_said(models, task, values, expected):
