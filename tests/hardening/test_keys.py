@@ -26,21 +26,21 @@ DO_NOT_MATTER = (
 )  # fmt: skip
 
 # They say nothing of rows: the first change of each of their fields splits the rows anew, later ones take the split as it was.
-NOT_OF_ROWS = ("hosted", "advice", "recipe", "encoder", "presidio", "answers", "bootstrap")
+NOT_OF_ROWS = ("hosted", "advice", "recipe", "encoder", "presidio", "gliner", "answers", "bootstrap")
 
 
 class Resolving(FloorLearner):
-    """Resolves a recipe to itself: that of language models, and what taggers and Presidio get when they are built."""
+    """Resolves a recipe to itself: that of language models, and what taggers, Presidio and GLiNER models get when they are built."""
 
     name = "resolving"
     takes_prompts = True
 
-    def __init__(self, encoder, presidio):
+    def __init__(self, encoder, presidio, gliner):
         super().__init__()
-        self.encoder, self.presidio = encoder.model_dump(), presidio.asked()
+        self.encoder, self.presidio, self.gliner = encoder.model_dump(), presidio.asked(), gliner.model_dump()
 
     def resolve_recipe(self, recipe, n_examples):
-        return {**recipe, "n": n_examples, "encoder": self.encoder, "presidio": self.presidio}
+        return {**recipe, "n": n_examples, "encoder": self.encoder, "presidio": self.presidio, "gliner": self.gliner}
 
     def fine_tune(self, *arguments, **options):
         raise NotImplementedError
@@ -107,7 +107,7 @@ def split_of(values, rows):
 def keys_of(values, data):
     """The signature, and the folder names of the trials that the study had before."""
     spec = StudySpec.model_validate(values)
-    learner = Resolving(spec.encoder, spec.presidio)
+    learner = Resolving(spec.encoder, spec.presidio, spec.gliner)
     fixed = StudySpec.model_validate({**BASE, "recipe": values["recipe"]})
     trials = list_trials(fixed, {"floor": FloorLearner(), "resolving": learner})
     together = trained_together(spec, learner, {})

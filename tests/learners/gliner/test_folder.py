@@ -38,7 +38,7 @@ def test_a_whole_folder_is_taken_and_its_hash_covers_weights_settings_and_tokeni
 
 @pytest.mark.parametrize("place", ["", "nothing/here", "~nobody-of-that-name/x", "a" * 5000])
 def test_what_is_no_folder_is_an_unknown_model(place):
-    with pytest.raises(UnknownModel, match=r"expected gliner:FOLDER, .* save_pretrained\('FOLDER'"):
+    with pytest.raises(UnknownModel, match=r"expected gliner:FOLDER, .*save_pretrained\('FOLDER', safe"):
         resolve_gliner(f"gliner:{place}", place)
 
 

@@ -1,5 +1,7 @@
 """Windows of long texts: every word is read, and is one window's own."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ def test_every_word_is_read_and_is_one_windows_own(n_pieces, most_words, most_pi
 
 def test_what_begins_where_two_windows_meet_has_words_of_both_sides_around_it():
     windows = cut_into_windows([1] * 100, 24, None)
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in itertools.pairwise(windows):
         assert before.end - before.own_end == 3
         assert after.own_first - after.first == 3
 

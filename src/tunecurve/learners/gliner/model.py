@@ -129,8 +129,8 @@ class GlinerModel:
         most, taken = self.most_pieces(), self.pieces_of_labels(labels)
         if most is not None and most - taken < FEWEST_PIECES:
             raise ModelError(
-                f"'{self.name}' reads {most} pieces at once, and the words of {len(labels)} labels take {taken} of them, which leaves no "
-                "room for a text; give shorter words or leave labels out (gliner.prompts, data.labels)"
+                f"'{self.name}' reads {most} pieces at once, and what labels are asked for with takes {taken} of them, which leaves no "
+                "room for a text; give shorter words (gliner.prompts)"
             )
         return cut_into_windows(
             words.n_pieces, int(self.package.config.max_len), None if most is None else most - taken
