@@ -39,6 +39,12 @@ def masked(learner, *texts, labels=LABELS, **options):
     return [answer.text for answer in predict(learner, [renderer.prompt(text) for text in texts])]
 
 
+@pytest.fixture(autouse=True)
+def own_import_path(monkeypatch):
+    """What the package puts on the import path goes with the test: onnxruntime, where it is installed, adds a folder of its own."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
 @pytest.fixture
 def fake_extra(monkeypatch):
     """The package's stand-in, and its version."""

@@ -112,7 +112,7 @@ def load_weights(
     """
     model = _read(auto_class, files, kind, may_lack, dtype=dtype)
     if not files.is_known and files.weights_sha256 not in _LOOKED_AT:
-        why = _why_no_numbers(model, may_lack)
+        why = why_no_numbers(model, may_lack)
         if why:
             raise ModelError(f"cannot load the {kind} '{files.name}': {why}")
     _LOOKED_AT.add(files.weights_sha256)
