@@ -2,10 +2,14 @@
 
 import json
 import re
+import sys
 import types
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
@@ -23,11 +27,20 @@ RULES = {
 class GLiNER:
     """A loaded model."""
 
-    loaded: "list[GLiNER]" = []  # noqa: RUF012
-    texts_read: "list[str]" = []  # noqa: RUF012
+    texts_read: ClassVar[list[str]] = []
+    config: types.SimpleNamespace
+    data_processor: types.SimpleNamespace
+    model: torch.nn.Module
 
     @classmethod
-    def from_pretrained(cls, model_id, *, local_files_only=False, map_location="cpu", load_tokenizer=None):
+    def from_pretrained(
+        cls,
+        model_id: str,
+        *,
+        local_files_only: bool = False,
+        map_location: str = "cpu",
+        load_tokenizer: bool | None = None,
+    ) -> Self:
         """Load a folder as the package does: weights that are missing stay random."""
         assert local_files_only, "the hub would be asked"
         self, folder = cls(), Path(model_id)
@@ -40,21 +53,28 @@ class GLiNER:
         self.model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.data_processor = types.SimpleNamespace(transformer_tokenizer=tokenizer, words_splitter=self._words)
-        cls.loaded.append(self)
         return self
 
     @staticmethod
-    def _words(text):
+    def _words(text: str) -> Iterator[tuple[str, int, int]]:
         for match in re.finditer(r"\w+(?:[-_]\w+)*|\S", text):
             yield match.group(), match.start(), match.end()
 
-    def inference(self, texts, labels, flat_ner=True, threshold=0.5, multi_label=False, batch_size=8):
+    def inference(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        flat_ner: bool = True,
+        threshold: float = 0.5,
+        multi_label: bool = False,
+        batch_size: int = 8,
+    ) -> list[list[dict[str, Any]]]:
         """Find by rules; words that are too many are cut off, and so are pieces, which the package's tokenizer does silently."""
         assert flat_ner
         assert not multi_label
         return [self._found(text, labels, threshold) for text in texts]
 
-    def _found(self, text, labels, threshold):
+    def _found(self, text: str, labels: Sequence[str], threshold: float) -> list[dict[str, Any]]:
         type(self).texts_read.append(text)
         words = list(self._words(text))
         if len(words) > self.config.max_len:
@@ -66,7 +86,7 @@ class GLiNER:
         last = max(number for number in read.word_ids(0) if number is not None)
         words = words[: max(0, last + 1 - len(prompt))]
         starts, ends = {start for _, start, _ in words}, {end for _, _, end in words}
-        found = [
+        found: list[dict[str, Any]] = [
             {
                 "start": match.start(),
                 "end": match.end(),
@@ -79,18 +99,16 @@ class GLiNER:
             for match in re.finditer(RULES[label][0], text)
             if match.start() in starts and match.end() in ends
         ]
-        taken = []
+        taken: list[dict[str, Any]] = []
         for one in sorted(found, key=lambda one: -one["score"]):
             if all(one["end"] <= other["start"] or one["start"] >= other["end"] for other in taken):
                 taken.append(one)
         return sorted(taken, key=lambda one: one["start"])
 
 
-def install(monkeypatch):
+def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let it be imported as gliner; the model answers by rules."""
     package = types.ModuleType("gliner")
-    package.GLiNER = GLiNER
-    package.__spec__ = types.SimpleNamespace(name="gliner")
-    monkeypatch.setitem(__import__("sys").modules, "gliner", package)
-    monkeypatch.setattr(GLiNER, "loaded", [])
+    vars(package).update(GLiNER=GLiNER)
+    monkeypatch.setitem(sys.modules, "gliner", package)
     monkeypatch.setattr(GLiNER, "texts_read", [])

@@ -1,18 +1,20 @@
 """Folders of GLiNER models as the package saves them: for its stand-in, and small random ones that the package itself makes."""
 
 import json
+from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import BertConfig, PreTrainedTokenizerFast
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,@-_'!?:/()[]"
 LONGEST, MOST_PIECES = 24, 512
 
 
-def letters_tokenizer():
+def letters_tokenizer() -> PreTrainedTokenizerFast:
     """A tokenizer whose pieces are letters."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *LETTERS, *(f"##{letter}" for letter in LETTERS)]
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=2000))
@@ -25,10 +27,8 @@ def letters_tokenizer():
     )  # fmt: skip
 
 
-def write_folder(folder, **settings):
+def write_folder(folder: Path, **settings: Any) -> Path:
     """Write what the stand-in for the package reads; return the folder."""
-    import torch
-
     folder.mkdir(parents=True, exist_ok=True)
     encoder = {"model_type": "bert", "max_position_embeddings": MOST_PIECES + 2}
     config = {"model_name": "owner/encoder", "encoder_config": encoder, "max_len": LONGEST, "max_width": 6, **settings}
@@ -38,14 +38,12 @@ def write_folder(folder, **settings):
     return folder
 
 
-def write_real_folder(folder, span_mode="markerV0", reads_labels_apart=False):
+def write_real_folder(folder: Path, span_mode: str = "markerV0", *, reads_labels_apart: bool = False) -> Path:
     """Let the package make and save a small model with random weights; return the folder."""
-    import torch
     from gliner import GLiNER, GLiNERConfig
-    from transformers import BertConfig
 
     tokenizer = letters_tokenizer()
-    encoder = {
+    encoder: dict[str, Any] = {
         "model_type": "bert", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64,
         "vocab_size": len(tokenizer), "max_position_embeddings": MOST_PIECES,
     }  # fmt: skip

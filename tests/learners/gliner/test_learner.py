@@ -223,7 +223,7 @@ def test_a_study_file_sets_it_and_plan_and_report_say_so(folder, tmp_path, monke
 @needs_extra
 @pytest.mark.parametrize(("span_mode", "apart"), [("markerV0", False), ("token_level", False), ("markerV0", True)])
 def test_real_models_of_every_kind_read_long_texts_whole(tmp_path, span_mode, apart):
-    folder = write_real_folder(tmp_path / "model", span_mode, apart)
+    folder = write_real_folder(tmp_path / "model", span_mode, reads_labels_apart=apart)
     learner = build(folder, threshold=0.0 if span_mode == "token_level" else 0.4)
     text = f"Anna{FILLER} Bob Berg, 555-1234. {'z' * 600} end"
     renderer = PromptRenderer("", labels=LABELS)
