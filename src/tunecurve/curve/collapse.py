@@ -1,4 +1,4 @@
-"""Runs that may have collapsed: only seeds tell a collapse from a plateau, so the rerun is proposed, with its price."""
+"""Lone runs that may have collapsed, or been lucky: only seeds tell, so the rerun is proposed, with its price."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SUSPECT = 0.5
 # One run among several is odd when its error is this much above all others (in logarithms), of which there must be some, and above
 # so many times their range.
 ODD_RUN, ODD_RANGES, FEWEST_OTHERS = 0.5, 4.0, 3
-# Seeds of the rerun.
-RERUNS = 3
+# Seeds of the rerun; a jump is told from luck by one.
+RERUNS, RERUNS_OF_A_JUMP = 3, 1
 
 
 def may_have_collapsed(curve: PreparedCurve) -> bool:
@@ -29,6 +29,26 @@ def may_have_collapsed(curve: PreparedCurve) -> bool:
         return False
     chance = curve.paired.chance_not_worse(float(curve.size[best]), float(curve.size[-1])) if curve.paired else None
     return chance is None or curve.paired is None or chance < curve.paired.tail
+
+
+def may_be_luck(curve: PreparedCurve, jump_probability: float) -> bool:
+    """Whether the largest size was run once, and scored what the sizes before do not announce."""
+    return int(curve.replicates[-1]) == 1 and jump_probability >= SUSPECT
+
+
+def jump_notes(curve: PreparedCurve, jump_probability: float, prices: Prices) -> Iterator[str]:
+    """Yield a sentence on a jump onto the largest size: what it is taken for, and of a lone run the rerun."""
+    if jump_probability < SUSPECT:
+        return
+    best = float(np.abs(curve.mean_score[:-1] - curve.mean_score[-1]).min())
+    runs, last = int(curve.replicates[-1]), f"n={curve.size[-1]:g}"
+    said = f"scored {best:.3g} better than all before, which these do not announce: forecasts start from there, as such jumps mostly stay"
+    if runs > 1:
+        yield f"The {runs} runs at {last} {said}."
+        return
+    cost = prices.measurement(0.0, RERUNS_OF_A_JUMP, float(curve.size[-1]))
+    price = "" if cost is None else f" (costs {cost:.4g})"
+    yield f"{last} was run once and {said}; one run cannot tell a jump from luck. Run it again with another seed{price}."
 
 
 def odd_run_notes(points: CurvePoints, curve: PreparedCurve) -> Iterator[str]:

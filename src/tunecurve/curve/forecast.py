@@ -14,7 +14,7 @@ import numpy as np
 
 from tunecurve.curve.answer import BackTest, CurveAnswer, Gain, Interval, MeasuredSize, SizeForecast, Spread
 from tunecurve.curve.borrowed import FIRST_SIZES, SHARE_OF_THE_FLOOR, rows_to_find_out, with_start
-from tunecurve.curve.collapse import odd_run_notes, rerun_notes
+from tunecurve.curve.collapse import jump_notes, odd_run_notes, rerun_notes
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.kinds import FEWEST_SIZES
@@ -334,4 +334,5 @@ def _notes(predictive: Predictive, asked: Floats, prices: Prices) -> list[str]:
     if predictive.curve.scale.kind == "bounded" and predictive.curve.log_error[-1] <= np.log(NEAR_THE_BEST + 1.0):
         notes.append(TOO_NARROW)
     notes += rerun_notes(predictive.curve, predictive.suspects(), prices)
+    notes += jump_notes(predictive.curve, predictive.jump_probability, prices)
     return notes

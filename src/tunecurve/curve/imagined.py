@@ -35,10 +35,11 @@ StepKind = Literal["seeds", "size", "test set"]
 
 @dataclass(frozen=True)
 class Imagined:
-    """A measurement: what kind, and at which size."""
+    """A measurement: what kind, at which size, and of seeds how many."""
 
     kind: StepKind
     n: float
+    seeds: int = RERUNS
 
     def outcomes(self, predictive: Predictive) -> Floats:
         """Return outcomes as log errors at the size, evenly spaced in probability: of one run, or of what is measured anew."""
@@ -47,7 +48,7 @@ class Imagined:
         if self.kind == "size":
             drawn = np.log(curve.scale.error(predictive.measured_scores(size)[:, 0]))
         elif self.kind == "seeds":
-            spread = float(np.sqrt(predictive.run_variance(size)[0] / RERUNS))
+            spread = float(np.sqrt(predictive.run_variance(size)[0] / self.seeds))
             drawn = np.log(curve.scale.error(predictive.curve_scores(size)[:, 0])) + spread * predictive.rival_normals
         else:  # the old rows are a part of the new ones
             spread = float(np.sqrt(curve.own_test_variance * (1.0 - 1.0 / TEST_SET_TIMES)))
@@ -60,7 +61,7 @@ class Imagined:
         if self.kind == "size":
             return _with_size(curve, self.n, outcome)
         if self.kind == "seeds":
-            return _with_seeds(curve, float(predictive.run_variance(curve.size[-1:])[0]), outcome)
+            return _with_seeds(curve, float(predictive.run_variance(curve.size[-1:])[0]), outcome, self.seeds)
         return _with_test_rows(curve, outcome)
 
 
@@ -118,18 +119,18 @@ def _with_size(curve: PreparedCurve, size: float, outcome: float) -> PreparedCur
     )
 
 
-def _with_seeds(curve: PreparedCurve, run_variance: float, outcome: float) -> PreparedCurve:
+def _with_seeds(curve: PreparedCurve, run_variance: float, outcome: float, more: int) -> PreparedCurve:
     """Return the curve with more runs of the largest size, which scatter around an outcome as runs are expected to."""
     runs, old, new = int(curve.replicates[-1]), float(np.exp(curve.log_error[-1])), float(np.exp(outcome))
-    mean = (runs * old + RERUNS * new) / (runs + RERUNS)
-    scatter = runs * (old - mean) ** 2 + RERUNS * (new - mean) ** 2 + (RERUNS - 1) * run_variance * new**2
+    mean = (runs * old + more * new) / (runs + more)
+    scatter = runs * (old - mean) ** 2 + more * (new - mean) ** 2 + (more - 1) * run_variance * new**2
     freedom = float(curve.replicates.sum() - len(curve.size))
     known = curve.seed_variance * old**2 * (freedom + PRIOR_DEGREES_OF_FREEDOM)
     if not curve.replicated:
         freedom, known = 0.0, PRIOR_DEGREES_OF_FREEDOM * (PRIOR_SEED_SHARE[curve.scale.kind] * mean) ** 2
-    seed = (known + scatter) / (freedom + RERUNS + PRIOR_DEGREES_OF_FREEDOM) / mean**2
+    seed = (known + scatter) / (freedom + more + PRIOR_DEGREES_OF_FREEDOM) / mean**2
     log_error = np.append(curve.log_error[:-1], np.log(mean))
-    replicates = np.append(curve.replicates[:-1], runs + RERUNS)
+    replicates = np.append(curve.replicates[:-1], runs + more)
     seeds = _seed_parts(curve, seed, log_error, replicates.astype(float))
     return replace(
         curve,

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from tunecurve.curve.answer import Plateau, SettlingStep, Verdict, Word
-from tunecurve.curve.collapse import RERUNS, may_have_collapsed
+from tunecurve.curve.collapse import RERUNS, RERUNS_OF_A_JUMP, may_be_luck, may_have_collapsed
 from tunecurve.curve.decision import Prices, labels_missing
 from tunecurve.curve.drops import drop_at_the_end, end_words
 from tunecurve.curve.imagined import TEST_SET_TIMES, Imagined, StepKind, chance_of_a_word
@@ -47,10 +47,16 @@ REASONS = {
         "the one run of the largest size may have collapsed, which one run cannot tell from a plateau",
         "seeds",
     ),
+    "jump": (
+        "the one run of the largest size scored what the sizes before do not announce, which one run cannot tell from luck",
+        "seeds",
+    ),
     "noise": ("runs of one size differ by as much as the gain in question", "seeds"),
     "sizes": ("the sizes are too few or too close", "size"),
     "shapes": ("curves that go on and curves that stop both fit the points", "size"),
 }
+# Of these the one run of the largest size is taken at its word for the numbers, and a rerun is the step, whatever it may settle.
+ONE_RUN = ("collapse", "jump")
 # What is said where the step against a reason would settle the word too seldom.
 HARDLY = {"test set": "one four times as large", "noise": "three more seeds"}
 
@@ -130,26 +136,28 @@ def judge(
     low, high = np.quantile(gain, [0.1, 0.9])
     shown, from_, to = (in_digits(value, delta) for value in (expected, low, high))
     numbers = f"doubling the {last:g} examples would gain {shown} (80 % interval {from_} to {to})"
-    if rising >= SURE:
+    is_lone_jump = may_be_luck(predictive.curve, predictive.jump_probability)
+    if rising >= SURE and not is_lone_jump:
         sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {rising:.2f}."
         return _beside_a_drop(predictive, Verdict("rising", sentence, rising, expected, []), gain >= delta, prices)
-    if _is_plain(predictive.curve, rising):
+    if _is_plain(predictive.curve, rising) and not is_lone_jump:
         verdict = _no_gain(predictive, delta, rising, expected, numbers)
         return _beside_a_drop(predictive, verdict, gain >= delta, prices)
     settle = settling_steps(predictive, gain >= delta, prices or Prices(), delta if judged_steps else None)
     reason = _reason(predictive, delta, settle, settled=settled)
     words, step_kind = _words(predictive, reason, settle, judged=judged_steps)
     sides = "on both sides of" if rising > 1.0 - SURE else "less than"
+    is_one_run = reason in ONE_RUN
     by_luck = " (so much two scores differ by the luck of the test rows)" if delta == resolution(predictive) else ""
     sentence = (
         f"Cannot tell: {numbers}, {sides} the {delta:.3g} that matters{by_luck} (probability {rising:.2f}), because {words}."
-        if reason != "collapse"
+        if not is_one_run
         else f"Cannot tell, because {words}. Taken at its word, {numbers}; probability of {delta:.3g} or more {rising:.2f}."
     )
     is_settled = reason != "training not settled"
     sentence += "" if is_settled else " First step: train longer at the largest size."
-    # What a run that may have collapsed needs is a rerun, whatever it may settle.
-    weighed = settle if reason != "collapse" else [step for step in settle if step.kind == step_kind]
+    # What a run that may have collapsed, or been lucky, needs is a rerun, whatever it may settle.
+    weighed = settle if not is_one_run else [step for step in settle if step.kind == step_kind]
     answer = _cheapest(weighed, step_kind) if is_settled else None
     return Verdict("cannot tell", sentence, rising, expected, settle, reason, answer)
 
@@ -193,6 +201,8 @@ def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep],
         return "training not settled"
     if may_have_collapsed(curve):
         return "collapse"
+    if may_be_luck(curve, predictive.jump_probability):
+        return "jump"
     last_error = float(np.exp(curve.log_error[-1])) * curve.scale.unit
     run = float(predictive.run_variance(curve.size[-1:])[0]) / curve.replicates[-1]
     first = "shapes"
@@ -263,8 +273,11 @@ def settling_steps(
     last = predictive.last_size
     run = float(predictive.run_variance(np.array([last]))[0])
     own = predictive.curve.own_test_variance
+    seeds, reruns = "three more seeds", RERUNS
+    if may_be_luck(predictive.curve, predictive.jump_probability):
+        seeds, reruns = "another seed", RERUNS_OF_A_JUMP
     options: list[tuple[StepKind, str, float, float, float, int]] = [
-        ("seeds", "three more seeds at the largest size", last, run / RERUNS, 0.0, RERUNS),
+        ("seeds", f"{seeds} at the largest size", last, run / reruns, 0.0, reruns),
         ("size", f"one more size: {2 * last:g} examples", 2.0 * last, run, last, 1),
         ("size", f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * last, 1),
     ]
@@ -277,7 +290,7 @@ def settling_steps(
         if judged_by is None:
             chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
         else:
-            chance = _judged_chance(predictive, Imagined(kind, size), judged_by)
+            chance = _judged_chance(predictive, Imagined(kind, size, max(runs, 1)), judged_by)
         more_labels = float(labels_missing(more_rows, last, prices.labelled))
         cost = prices.measurement(more_labels, runs, size)
         steps.append(SettlingStep(kind, what, size, chance, more_labels, runs, cost))

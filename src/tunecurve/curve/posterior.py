@@ -3,7 +3,8 @@
 The log error is ``level + log shape(n) + noise``. The level is conjugate (integrated out in closed form); shapes, noise
 levels and "trouble" (a start that does not belong to the curve, one broken run) are a grid, so the likelihood of every
 cell is two matrix products, computed once, and each prior only weighs its rows (shapes) and columns (noise, trouble). No
-sampling error enters. Curves are then drawn with a fixed low-discrepancy rule, so the same points give the same answer
+sampling error enters. A largest size that is in trouble because it is better than its curve is taken for a jump: the curve starts
+anew there, since such scores were seen to stay. Curves are then drawn with a fixed low-discrepancy rule, so the same points give the same answer
 for ever. This module knows nothing of score ranges, calibration or words.
 """
 
@@ -28,6 +29,10 @@ NOISE_LEVELS = np.array([0.003, 0.01, 0.03, 0.08, 0.2, 0.5])
 NOISE_EXPONENT = 0.9
 # A point that is in trouble says nothing: its log error may be off by this SD.
 TROUBLE_SD = 1.0
+# From so many sizes on a largest one that is better than its curve may be a jump that stays (`Prior.stays`).
+FEWEST_BEFORE_A_JUMP = 3
+# Steps of the sequences that spread what curves are after a jump over the draws, even in each and in both.
+GOLDEN, PLASTIC = 0.6180339887498949, 0.7548776662466927
 # The level is free: SD of its prior around the last log error.
 LEVEL_SD = 2.0
 
@@ -55,6 +60,10 @@ class Likelihood:
     last_log_error: float
     """"""
     configurations: Configurations
+    last_variance: float
+    """Known variance of the last log error."""
+    last_runs: int
+    """Runs behind it."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,8 @@ class Posterior:
 
     shape_weight: Floats
     configuration_weight: Floats
+    stays: float
+    """Share of jumps of one run onto the largest size that stay."""
 
 
 def trouble_masks(count: int) -> tuple[Floats, NDArray[np.int64]]:
@@ -129,7 +140,7 @@ def explain(curve: PreparedCurve) -> Likelihood:
     relative = log_likelihood(residual, config)
     relative -= relative.max()
     np.exp(relative, out=relative)
-    return Likelihood(relative, residual, last, config)
+    return Likelihood(relative, residual, last, config, float(curve.point_variance[-1]), int(curve.replicates[-1]))
 
 
 def fit(likelihood: Likelihood, prior: Prior) -> Posterior:
@@ -137,7 +148,7 @@ def fit(likelihood: Likelihood, prior: Prior) -> Posterior:
     columns = configuration_weight(prior, likelihood.residual.shape[1])
     rows = np.exp(prior.log_shape)
     total = float(rows @ (likelihood.relative @ columns))
-    return Posterior(rows / total, columns)
+    return Posterior(rows / total, columns, prior.stays)
 
 
 @lru_cache(maxsize=4)
@@ -150,7 +161,7 @@ def normal_scores(count: int, dimensions: int) -> Floats:
 @dataclass(frozen=True)
 class CurveDraws:
     """Curves drawn from a posterior: row i is ``level[i] + log shape[shape[i]]`` with run noise `noise[i]` and
-    `trouble[i]`, drawn under the prior number `prior[i]`."""
+    `trouble[i]`, drawn under the prior number `prior[i]`. Where `jumped[i]`, it starts anew at the largest size."""
 
     grid: ShapeGrid
     shape: np.ndarray
@@ -158,6 +169,7 @@ class CurveDraws:
     noise: Floats
     trouble: Floats
     prior: np.ndarray
+    jumped: NDArray[np.bool_]
 
     def log_error(self, size_ratio: Floats) -> Floats:
         """Log error of every drawn curve, shape (n_draws, n_sizes), at size over the largest measured size."""
@@ -180,14 +192,45 @@ def draw_curves(
     prior, shape = np.divmod(row, len(likelihood.relative))
     config = _columns(likelihood, posteriors, prior, shape, rest)
     mean, variance = _level(likelihood, shape, config)
-    return CurveDraws(
-        grid=shape_grid(),
-        shape=shape,
-        level=mean + np.sqrt(variance) * normal_scores(count, 4)[:, 0],
-        noise=likelihood.configurations.noise[config],
-        trouble=likelihood.configurations.trouble[config],
-        prior=prior,
-    )
+    normal = normal_scores(count, 4)[:, 0]
+    configs = likelihood.configurations
+    level, noise, trouble = mean + np.sqrt(variance) * normal, configs.noise[config], configs.trouble[config]
+    jumped = _jumped(likelihood, posteriors, prior, level, trouble)
+    shape[jumped], usual = _starts_anew(likelihood, posteriors, prior[jumped])
+    if likelihood.last_runs == 1:  # else the seeds themselves say how far runs scatter there
+        noise[jumped] = usual
+    spread = np.sqrt(likelihood.last_variance + noise[jumped] ** 2)
+    level[jumped] = likelihood.last_log_error + spread * normal[jumped]
+    trouble[jumped, -1] = 0.0
+    return CurveDraws(shape_grid(), shape, level, noise, trouble, prior, jumped)
+
+
+def _jumped(
+    likelihood: Likelihood, posteriors: Sequence[Posterior], prior: NDArray[np.int64], level: Floats, trouble: Floats
+) -> NDArray[np.bool_]:
+    """Which draws left their shape for a better score at the largest size, to stay there: that of several runs is hardly luck."""
+    if trouble.shape[1] < FEWEST_BEFORE_A_JUMP:
+        return np.zeros(len(level), bool)
+    luck = np.array([1.0 - one.stays for one in posteriors]) ** likelihood.last_runs
+    turn = ((np.arange(len(level)) + 0.5) * GOLDEN) % 1.0
+    better = (trouble[:, -1] > 0) & (level > likelihood.last_log_error)
+    return better & (turn < 1.0 - luck[prior])
+
+
+def _starts_anew(
+    likelihood: Likelihood, posteriors: Sequence[Posterior], prior: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Floats]:
+    """Shapes and noise after a jump, each drawn from its prior: what was before says nothing of them."""
+    shape, noise = np.zeros(len(prior), np.int64), np.zeros(len(prior))
+    for index, one in enumerate(posteriors):
+        mine = np.flatnonzero(prior == index)
+        chosen = []
+        for weight, step in ((one.shape_weight, GOLDEN), (one.configuration_weight, PLASTIC)):
+            passed = np.cumsum(weight)
+            ticks = ((np.arange(len(mine)) + 0.5) * step) % 1.0 * passed[-1]
+            chosen.append(np.minimum(np.searchsorted(passed, ticks), passed.size - 1))
+        shape[mine], noise[mine] = chosen[0], likelihood.configurations.noise[chosen[1]]
+    return shape, noise
 
 
 def _columns(

@@ -114,6 +114,11 @@ class Predictive:
         chance = self.draws.trouble.mean(axis=0)
         return [(float(n), float(p)) for n, p in zip(self.curve.size, chance, strict=True)]
 
+    @property
+    def jump_probability(self) -> float:
+        """Return the probability that the curve started anew at the largest size, with a score that those before did not announce."""
+        return float(self.draws.jumped.mean())
+
     @cached_property
     def _latent_at(self) -> dict[bytes, Floats]:
         return {}

@@ -38,6 +38,9 @@ SIZE_LEVELS = np.log2([32.0, 512.0, 8192.0])
 # Kinds of learners of a bounded metric.
 LANGUAGE_MODEL, CLASSICAL = KINDS = ("language-model", "classical")
 LOSS = "loss"
+# A score of the largest size that is far better than all before announce stays, more or less: of the jumps of one run that were measured
+# again at the next size, so many kept at least half (`benchmarks/forecast/last_jumps.py`).
+STAYS = 0.95
 # How a curve may leave its shape beyond the data. SDs are of the log error: per doubling for the first three; of the one measured
 # run for a collapse (always worse) and a scatter (either way), of which the curve itself knows nothing.
 DRIFT, JUMP, FALL, COLLAPSE, SCATTER = WAYS = ("drift", "jump", "fall", "collapse", "scatter")
@@ -57,6 +60,8 @@ class Prior:
     """First size off, first two sizes off, one other run broken."""
     departures: tuple[tuple[float, str, float], ...]
     """How curves leave their shape, and the share of each: see `WAYS`."""
+    stays: float = 0.0
+    """Share of jumps of one run onto the largest size that stay; the others are luck."""
 
 
 def hat_functions(position: Floats, count: int) -> Floats:
@@ -178,4 +183,5 @@ def prior_from(kind: str, entry: Mapping[str, Any], last_log_error: float, last_
         log_noise=normalised(context @ np.array(entry["noise_weights"])),
         trouble=(first, two, broken),
         departures=tuple((share, way, sd) for share, way, sd in entry["departures"]),
+        stays=STAYS,
     )
