@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from curves import Curve, Task, is_holdout, read_curves
-from regimes import LATE, LATE_SHARE, loss_entry
+from regimes import LATE, LATE_SHARE, few_losses_entry, loss_entry
 from table_file import write_table
 from tuning import FLAT_LOG_NOISE, FLAT_TROUBLE, Penalty, Weights, draw_tasks, drift_mixture, learn, random_tasks
 
@@ -123,7 +123,7 @@ def main() -> None:
     options = parser.parse_args()
     table = json.loads(options.out.read_text(encoding="utf-8"))
     table[priors.CLASSICAL] = fit_bounded(tuning_curves(options.curves))
-    table[priors.LOSS] = dict(loss_entry())
+    table |= {priors.LOSS: dict(loss_entry()), priors.LOSS_FEW: dict(few_losses_entry())}
     write_table(table, options.out)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
-from tunecurve.curve.priors import CLASSICAL, LANGUAGE_MODEL, LOSS, prior_table
+from tunecurve.curve.priors import CLASSICAL, LANGUAGE_MODEL, LOSS, LOSS_FEW, prior_table
 
 FEATURES = ("constant", "error", "size", "slope", "roughness")
 # A rule learned from some dozens of data sets is never surer than this; a language model is never excluded, for intervals of
@@ -47,14 +47,15 @@ def kind_probabilities(curve: PreparedCurve, kind: str | None = None) -> dict[st
     ----------
     curve : PreparedCurve
     kind : {"language-model", "classical"}, optional
-        What was trained. Losses have one entry whatever was trained.
+        What was trained. Losses have one entry, and one for few sizes, whatever was trained.
     """
+    has_few = len(curve.size) - curve.starts < FEWEST_SIZES
     if curve.scale.kind == LOSS:
-        return {LOSS: 1.0}
+        return {LOSS_FEW if has_few else LOSS: 1.0}
     if kind is not None:
         return {kind: 1.0}
     chance = UNKNOWN
-    if len(curve.size) - curve.starts >= FEWEST_SIZES:
+    if not has_few:
         weights = np.array(prior_table()["kinds"]["weights"])
         chance = float(np.clip(1.0 / (1.0 + np.exp(-kind_features(curve) @ weights)), LEAST, MOST))
     return {LANGUAGE_MODEL: chance, CLASSICAL: 1.0 - chance}

@@ -37,7 +37,8 @@ LEVELS = np.log([5.0, 20.0, 70.0])
 SIZE_LEVELS = np.log2([32.0, 512.0, 8192.0])
 # Kinds of learners of a bounded metric.
 LANGUAGE_MODEL, CLASSICAL = KINDS = ("language-model", "classical")
-LOSS = "loss"
+# Losses, and those of fewer than three sizes: one size says little of its curve, and wants a prior that leaves more open.
+LOSS, LOSS_FEW = "loss", "loss, few sizes"
 # A score of the largest size that is far better than all before announce stays, more or less: of the jumps of one run that were measured
 # again at the next size, so many kept at least half (`benchmarks/forecast/last_jumps.py`).
 STAYS = 0.95
