@@ -3,9 +3,10 @@
     python benchmarks/forecast/last_jumps.py CURVES.csv --work FOLDER
 
 Every curve of `leave_one_source_out.py`, and of the farm, is shown up to each of its sizes from the third on, each run of the last
-with the first run of the others. It jumps where the last score is so many points above all before, and its last step so many times the
-largest earlier one. First table: how much of the jump is left at the next size (within 8 times, mean of its runs). Second: forecasts of that
-size, kind stated, sources left out (FOLDER is that of `leave_one_source_out.py`), with and without curves that start anew. Third: made curves.
+with the first run of the others. It jumps where the last score is so many points above all before, and its last step so many times
+the largest earlier one. First table: how much of the jump is left at the next size (within 8 times, mean of its runs). Second:
+forecasts of that size, kind stated, sources left out (FOLDER is that of `leave_one_source_out.py`), with and without curves that
+start anew. Third: made curves.
 """
 
 from __future__ import annotations
@@ -104,7 +105,11 @@ def main() -> None:
     options = parser.parse_args()
     farm = read_farm()
     found = [jump for curve in [*read(options.curves)[0], *farm.curves] for jump in jumps(curve)]
-    print("| jump | shown | curves | sources | half or more left | 0.8 or more | less than 0.2 | median |\n" + "|---" * 8 + "|")
+    print(
+        "| jump | shown | curves | sources | half or more left | 0.8 or more | less than 0.2 | median |\n"
+        + "|---" * 8
+        + "|"
+    )
     chosen = {rule: [one for one in found if one.points >= rule[0] and one.steps >= rule[1]] for rule in RULES}
     for (points, steps), some in chosen.items():
         left = np.array([one.left for one in some])

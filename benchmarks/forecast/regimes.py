@@ -45,8 +45,9 @@ _ANYTHING = {
     "floor": 0.0,
 }
 _RECTIFIED = {"family": [0.16, 0.8, 0.04, 0, 0, 0], "midpoint": [2.0, 3.5], "floor": 2.5}
-# From three sizes on exponents hardly vary around 0.3: a steeper or flatter curve is one of the other regimes, which get more. One size tells
-# neither, so that exponents vary more there, as Lin et al. saw them do: with those of three sizes it was forecast a third worse.
+# From three sizes on exponents hardly vary around 0.3: a steeper or flatter curve is one of the other regimes, which get more. One
+# size tells neither, so that exponents vary more there, as Lin et al. saw them do: with those of three sizes it was forecast a
+# third worse.
 LOSS = [
     {"share": 0.34, **_RECTIFIED, "steepness": [0.3, 1.2]},
     {"share": 0.28, **_LINE},

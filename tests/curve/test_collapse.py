@@ -67,3 +67,20 @@ def test_no_curve_starts_anew_that_rises_smoothly_or_has_two_sizes() -> None:
     assert forecast([50, 200, 800], [86.38, 90.97, 94.30]).predictive.jump_probability < 0.01
     assert forecast([50, 100], [20, 70]).predictive.jump_probability == 0.0
     assert np.isfinite(forecast([50, 100], [20, 70]).forecasts[0].median)
+
+
+def test_three_flawless_scores_are_not_called_flat() -> None:
+    """The bound is Clopper and Pearson's: ``1 - 0.05 ** (1 / 200)``."""
+    answer = forecast_curve(CurvePoints([50, 100, 200], [100, 100, 100], n_test=200), (0, 100))
+    assert (answer.verdict.word, answer.verdict.reason) == ("no gain that this test set can show", "best score")
+    assert answer.verdict.sentence == (
+        "At the best score: nothing above it can be shown. 200 test rows without a miss leave it open whether up to 1.5 % of all "
+        "such rows would be missed (95 %)."
+    )
+    unknown = forecast_curve(CurvePoints([50, 100, 200, 400], [0.1, 0.02, 0, 0]), (0, 1), "min").verdict.sentence
+    assert unknown.startswith(
+        "At the best score: nothing above it can be shown. How many test rows stand behind it is not known"
+    )
+    assert (
+        forecast_curve(CurvePoints([50, 100, 200], [99, 99, 99], n_test=5000), (0, 100)).verdict.reason != "best score"
+    )

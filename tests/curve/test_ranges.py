@@ -26,11 +26,18 @@ SIZES = [50.0, 100.0, 200.0, 400.0]
         ([100 * k / 300 for k in (77, 60, 41, 29)], 300, 100.0),  # not rounded
         ([3.1234, 2.8719, 2.5502, 2.4101], 200, None),
         ([140.5, 120.5, 100.5, 80.5], 200, None),
+        ([31.4, 27.2, 24.6, 22.0], 500, 100.0),  # every second score of one decimal is: no loss is as large
+        ([31.4, 27.2, 24.6], 500, 100.0),
+        ([31.4, 27.3, 24.6, 22.0], 500, None),
+        ([31.4, 27.2, 24.6, 22.0], 1000, None),  # whatever is written with one decimal could be
+        ([4.2, 4.0, 3.8, 3.5, 3.3, 3.2, 3.0, 2.7, 2.5], 400, None),  # a loss, that of bart-base on FLAN
+        ([8.5, 6.0, 4.5, 3.0], 200, 100.0),
     ],
 )
 def test_only_counts_that_could_have_been_none_make_a_rate(scores: list[float], n_test: int, end: float | None) -> None:
-    assert counted_end(CurvePoints(SIZES, scores, n_test=n_test)) == end
-    (low, high), said = usual_range(scores, "min", CurvePoints(SIZES, scores, n_test=n_test))
+    sizes = [50.0 * 2**step for step in range(len(scores))]
+    assert counted_end(CurvePoints(sizes, scores, n_test=n_test)) == end
+    (low, high), said = usual_range(scores, "min", CurvePoints(sizes, scores, n_test=n_test))
     assert (low, high) == (0.0, end if 0.0 not in scores or end else 100.0)
     assert said is not None
 

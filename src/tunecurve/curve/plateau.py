@@ -33,6 +33,9 @@ IMAGINED_OUTCOMES = 40
 WORTH_A_TRY = 0.1
 # What is said where a gain is unlikely, but the test set could not have shown it.
 NOTHING_SHOWN: Word = "no gain that this test set can show"
+# Its reason where the last score is the best there is, and what is said then; rows without a miss bound the share of misses among all.
+BEST_SCORE, BOUND_BY_LUCK = "best score", 0.05
+AT_BEST = "At the best score: nothing above it can be shown."
 # What is said beside it where seeds are in the way, and with `flat` where the test rows are not known.
 SEEDS_TOO = " No number of test rows would show it: runs with other seeds differ by too much."
 NOT_CHECKED = " How many test rows stand behind it is not known: whether they could show such a gain is not checked."
@@ -165,6 +168,9 @@ def judge(
 def _no_gain(predictive: Predictive, delta: float, rising: float, expected: float, numbers: str) -> Verdict:
     """`flat` where the test set could have shown a gain of delta; otherwise only that nothing was shown."""
     shows = resolution(predictive)
+    if predictive.curve.is_at_best:
+        sentence = f"{AT_BEST}{_misses_left(predictive.curve.test_rows)}"
+        return Verdict(NOTHING_SHOWN, sentence, rising, expected, [], BEST_SCORE)
     if shows >= delta:
         sentence = (
             f"{NOTHING_SHOWN.capitalize()}: {numbers}; with its rows, two scores differ by {shows:.3g} by chance alone."
@@ -176,6 +182,14 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
     if shows == 0.0 and predictive.curve.scale.kind == "bounded":
         sentence += NOT_CHECKED
     return Verdict("flat", sentence, rising, expected, [])
+
+
+def _misses_left(rows: float | None) -> str:
+    """Return what share of all rows may be missed when none of these is (Clopper-Pearson, rows counted as independent)."""
+    if rows is None:
+        return " How many test rows stand behind it is not known, so neither is how many others would be missed."
+    bound = 100.0 * (1.0 - BOUND_BY_LUCK ** (1.0 / rows))
+    return f" {rows:g} test rows without a miss leave it open whether up to {bound:.2g} % of all such rows would be missed (95 %)."
 
 
 def _beside_a_drop(predictive: Predictive, verdict: Verdict, rises: np.ndarray, prices: Prices | None) -> Verdict:

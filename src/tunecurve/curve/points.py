@@ -189,6 +189,11 @@ class PreparedCurve:
         """Whether any size has two scores, so that the noise of one run is measured."""
         return self.seed_variance > 0
 
+    @property
+    def is_at_best(self) -> bool:
+        """Whether the mean score of the largest size is the best that the metric has."""
+        return self.scale.kind == "bounded" and bool(self.mean_score[-1] == self.scale.best)
+
     def step_variance(self, first: int, second: int) -> float:
         """Return the variance of the difference of two sizes' log errors: seeds, and what they do not share of the test rows."""
         if self.test_covariance is None:

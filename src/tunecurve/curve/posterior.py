@@ -3,9 +3,9 @@
 The log error is ``level + log shape(n) + noise``. The level is conjugate (integrated out in closed form); shapes, noise
 levels and "trouble" (a start that does not belong to the curve, one broken run) are a grid, so the likelihood of every
 cell is two matrix products, computed once, and each prior only weighs its rows (shapes) and columns (noise, trouble). No
-sampling error enters. A largest size that is in trouble because it is better than its curve is taken for a jump: the curve starts
-anew there, since such scores were seen to stay. Curves are then drawn with a fixed low-discrepancy rule, so the same points give the same answer
-for ever. This module knows nothing of score ranges, calibration or words.
+sampling error enters. A largest size that is in trouble because it is better than its curve is taken for a jump: the curve
+starts anew there, since such scores were seen to stay. Curves are then drawn with a fixed low-discrepancy rule, so the same points
+give the same answer for ever. This module knows nothing of score ranges, calibration or words.
 """
 
 from __future__ import annotations

@@ -45,6 +45,11 @@ ENDLESS = (
 FEWEST_BEYOND, SHARE_BEYOND = 2, 0.5
 # Fewer scores show nothing, and so many curves of other scores at most would look like counts by chance.
 FEWEST_COUNTS, CHANCE_OF_COUNTS = 3, 0.01
+# In per cent with at most one decimal, one of them above all that a loss per token or label is (the logarithm of a vocabulary of 270,000),
+# scores may be taken for counts sooner: such scores are hardly ever something else.
+LARGEST_LOSS, CHANCE_OF_LARGE_COUNTS = 12.5, 0.13
+# Where none is that large, so few of the scores that could be written may be counts: losses of one decimal fall in even steps, too.
+SHARE_OF_SMALL_COUNTS = 0.2
 # A score that was never rounded is exact to this share of its range.
 SMALLEST_STEP = 1e-9
 
@@ -157,7 +162,9 @@ def counted_end(points: CurvePoints) -> float | None:
     """Return 100 or 1 where the scores are shares of their test rows in per cent or in fractions; None where that is not clear.
 
     Each must be a count of its rows within half a unit of the last decimal written, where other scores would seldom be:
-    in at most one curve of a hundred, by the share of the scores written so that are counts. Means of several runs are passed over.
+    in at most one curve of a hundred, by the share of the scores written so that are counts; in one of eight where scores are in per
+    cent, have one decimal at most, and one is larger than losses are. Where none is, at most one score in five may be a count then.
+    Means of several runs are passed over.
     """
     if points.n_test is None:
         return None
@@ -178,9 +185,15 @@ def _are_counts(pairs: Sequence[tuple[float, float]], end: float) -> bool:
         return False
     unit = max(10.0 ** -max(_decimals(score) for score, _ in telling), SMALLEST_STEP * end)
     steps = [end / rows for _, rows in telling]
-    chance = np.prod([min(1.0, unit / step) for step in steps])
+    shares = [min(1.0, unit / step) for step in steps]
+    likely = CHANCE_OF_COUNTS
+    if end == 100.0 and unit >= 0.1:
+        if max(score for score, _ in telling) > LARGEST_LOSS:
+            likely = CHANCE_OF_LARGE_COUNTS
+        elif max(shares) > SHARE_OF_SMALL_COUNTS * (1.0 + 1e-6):
+            return False
     off = [abs(score - round(score / step) * step) for (score, _), step in zip(telling, steps, strict=True)]
-    return bool(chance <= CHANCE_OF_COUNTS) and max(off) <= 0.5 * unit * (1.0 + 1e-6)
+    return bool(np.prod(shares) <= likely) and max(off) <= 0.5 * unit * (1.0 + 1e-6)
 
 
 def _decimals(score: float) -> int:

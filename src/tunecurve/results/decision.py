@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from tunecurve.curve.answer import FirstStudy, NextRound, SettlingStep, Stop, Verdict
 from tunecurve.curve.decision import labels_missing
 from tunecurve.curve.kinds import FEWEST_SIZES
-from tunecurve.curve.plateau import NOTHING_SHOWN
+from tunecurve.curve.plateau import BEST_SCORE, NOTHING_SHOWN
 from tunecurve.curve.power import MOST_SEEDS
 from tunecurve.curve.targets import TRUSTED_MULTIPLE
 from tunecurve.results.diagnosis import last_diagnoses
@@ -129,7 +129,7 @@ class _OneLearner:
             step = NextStep("training", f"train longer at the largest size, {self.last:,.0f} rows")
             sentence = f"Change the recipe before labelling more rows: {step.what}."
             return _Choice("change", sentence, self._diagnosis() or verdict.sentence, step)
-        if verdict.word in ("cannot tell", NOTHING_SHOWN):
+        if verdict.word in ("cannot tell", NOTHING_SHOWN) and verdict.reason != BEST_SCORE:
             return self._unclear(verdict)
         if self._is_target_reached():
             return _Choice("stop", "Stop labelling: the target is reached.", self._target_words())
@@ -219,10 +219,9 @@ class _OneLearner:
                 step, what=f"{step.what}; not even {seeds}{MOST_TIMES} times the test rows would show {gain}"
             )
         sizes = self.forecast.points[-2:]
-        prices = prices_of(self.results.advice)
-        costs = [prices.measurement(0, max(found.seeds - size.runs, 0), size.n) for size in sizes]
-        known = [cost for cost in costs if cost is not None]
-        more = sum(max(found.seeds - size.runs, 0) for size in sizes)
+        missing, prices = [max(found.seeds - size.runs, 0) for size in sizes], prices_of(self.results.advice)
+        costs = (prices.measurement(0, runs, size.n) for runs, size in zip(missing, sizes, strict=True))
+        known, more = [cost for cost in costs if cost is not None], sum(missing)
         names = " and ".join(f"{size.n:,.0f}" for size in sizes)
         what = (
             f"run {found.seeds} seeds a size at {names} training rows ({more} more runs, no more labels), which tell a gain of "
@@ -268,7 +267,8 @@ class _OneLearner:
             return _Choice("change", sentence, f"{reason} {self._target_words()}", OTHER_MODEL)
         step = None if verdict.answer is None else self._settling_step(verdict.answer)
         fell = "" if step is None else f", and its largest size fell. Next: {step.what}"
-        return _Choice("stop", f"Stop labelling more rows of this kind: the curve is flat{fell}.", reason, step)
+        what = f"the curve is flat{fell}" if verdict.reason != BEST_SCORE else "no test row is missed"
+        return _Choice("stop", f"Stop labelling more rows of this kind: {what}.", reason, step)
 
     def _more_rows(self, n: float, reason: str, *, is_of_second: bool = False, cost: float | None = None) -> _Choice:
         to_label, in_hand = self._to_label(n), max(round(n), self.results.data.n_pool)

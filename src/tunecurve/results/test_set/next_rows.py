@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from tunecurve.curve.answer import CurveAnswer, SizeForecast, Verdict
 from tunecurve.curve.decision import labels_missing
-from tunecurve.curve.plateau import NOTHING_SHOWN
+from tunecurve.curve.plateau import BEST_SCORE, NOTHING_SHOWN
 from tunecurve.results.records.test_set import Better, NextRows, TestDifference
 from tunecurve.results.test_set.entries import Questions, about
 from tunecurve.spec.study import AdviceSpec
@@ -57,7 +57,7 @@ def weigh_rows(
         The gain that matters.
     """
     verdict, smallest = forecast.verdict, entry.smallest[-1]
-    if forecast.refusal or verdict is None:
+    if forecast.refusal or verdict is None or verdict.reason == BEST_SCORE:
         return None
     gain = verdict.expected_gain
     too_small = smallest is None or gain < smallest
