@@ -7,8 +7,9 @@ from tunecurve.curve.decision import Prices
 from tunecurve.curve.forecast import CurvePoints, Forecast, forecast_curve
 
 
-def forecast(size: list[float], score: list[float], **more: object) -> Forecast:
-    return forecast_curve(CurvePoints(size, score, n_test=1000), (0, 100), at=[2 * max(size)], **more)
+def forecast(size: list[float], score: list[float], kind: str | None = None, prices: Prices | None = None) -> Forecast:
+    points = CurvePoints(size, score, n_test=1000)
+    return forecast_curve(points, (0, 100), at=[2 * max(size)], kind=kind, prices=prices)
 
 
 JUMPS = [[20, 21, 20, 22, 70], [20, 21, 20, 70], [10, 11, 9, 10, 11, 60], [50, 50, 51, 50, 85], [80, 81, 80, 79.5, 97]]
