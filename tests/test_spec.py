@@ -81,6 +81,34 @@ def test_a_missing_file_says_how_to_write_one(tmp_path):
         load_spec(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("task: masking\nmodels: [tagger]\ntask: ner\n", 3, "task"),
+        ("data: {source: a.jsonl}\ndata:\n  limit: 5\n", 2, "data"),
+        ("recipe:\n  epochs: 1\n  'epochs': 2\n", 3, "epochs"),
+        ('{"seeds": 1, "seeds": 2}', 1, "seeds"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path, text, line, key):
+    """The last one was taken, and nothing said of the others."""
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(SpecError, match=rf"s\.yaml, line {line}: '{key}' stands twice, first in line [12]; leave one"):
+        load_spec(tmp_path / "s.yaml")
+
+
+def test_a_file_that_is_no_utf_8_says_how_to_save_it(tmp_path):
+    (tmp_path / "s.yaml").write_bytes("# caf\xe9\n".encode("latin-1"))
+    with pytest.raises(SpecError, match=r"save it as UTF-8 text"):
+        load_spec(tmp_path / "s.yaml")
+
+
+def test_a_name_that_looks_like_a_date_is_asked_for_in_quotes(tmp_path):
+    (tmp_path / "s.yaml").write_text("name: 2026-01-01\n")
+    with pytest.raises(SpecError, match="name: expected text, in quotes if it is meant so, got"):
+        parse_spec(load_spec(tmp_path / "s.yaml"))
+
+
 def test_an_empty_file_is_the_default_study(tmp_path):
     (tmp_path / "s.yaml").write_text("")
     assert parse_spec(load_spec(tmp_path / "s.yaml")) == StudySpec()

@@ -171,7 +171,7 @@ def explain_os_error(error: OSError) -> EnvironmentProblem | None:
         name = error.filename
         if isinstance(name, str | os.PathLike) and Path(name).exists() and not os.access(name, os.R_OK):
             return EnvironmentProblem(f"not allowed to read '{name}'; change its rights")
-        return EnvironmentProblem(f"not allowed to write{place}; choose another folder with --out or change its rights")
+        return EnvironmentProblem(f"not allowed to write{place}; choose another folder or change its rights")
     return None
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from tests.fakes.lookup_learner import LookupLearner
 from tunecurve.cli.main import run_command
+from tunecurve.cli.predict import _read_texts
 from tunecurve.errors import EXIT_CODES
 
 
@@ -136,7 +137,7 @@ BAD = {
     "unknown option": (["--trainsizes", "5"], 2, "No such option"),
     "target is the input": (["--target-column", "source_text"], 3, "is the target and a part of the input"),
     "no rows": (["--limit", "2"], 3, "2 usable rows"),
-    "out is a file": (["--out", __file__], 7, "choose another one with --out"),
+    "out is a file": (["--out", __file__], 7, "name another one, or move the file away"),
 }
 
 
@@ -186,6 +187,20 @@ def test_commands_on_a_folder_without_results(tmp_path, command, code):
     got, _, stderr = invoke(command[0], tmp_path, *command[1:])
     assert got == code
     assert "no results.json" in stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        (b"\xef\xbb\xbfone\r\ntwo\r\n", ["one", "two"]),
+        (b"one\rtwo\r", ["one", "two"]),  # was one text
+        (b"one\n\ntwo", ["one", "", "two"]),
+        ("a\rb\u2028c\nd".encode(), ["a\rb\u2028c", "d"]),
+    ],
+)
+def test_predict_reads_one_text_a_line_however_lines_end(tmp_path, content, texts):
+    (tmp_path / "texts.txt").write_bytes(content)
+    assert _read_texts((), tmp_path / "texts.txt") == texts
 
 
 def test_a_text_behind_the_folder_of_predict_is_told_where_it_goes(tmp_path):

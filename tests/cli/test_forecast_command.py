@@ -146,7 +146,8 @@ def test_prices_give_an_answer_in_money() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no column 'n'"),
+        ("", "is empty; expected a CSV file with columns n and score"),
+        ("# mine\nn,score\n50,60\n", "no column 'n' among # mine. Expected a header line with n and score"),
         ("n,score\n", "no rows"),
         ("size,score\n1,2\n", "no column 'n'"),
         ("n,score\n50,high\n", "line 2: score 'high' is not a number"),

@@ -251,7 +251,7 @@ def test_a_missing_column_beside_chat_turns_names_these(turns):
             {"text": "### Instruction:\nHi\n\n### Response:\nHello"},
             "'text' holds whole chats written in a model's template",
         ),
-        ({"text": "Hello"}, "a study needs an input and a target"),
+        ({"text": "Hello"}, "A study needs an input and a target"),
     ],
 )
 def test_rows_with_question_and_answer_in_one_text_are_named(cells, said):

@@ -65,7 +65,7 @@ def test_too_few_rows_are_an_error_that_says_what_to_lower(method):
 
 
 def test_one_giant_group_cannot_be_split_by_group():
-    with pytest.raises(DataError, match=r"in 1 groups .*--split random"):
+    with pytest.raises(DataError, match=r"in 1 group .*--split random"):
         split_rows(make_rows([0] * 50), method="group", test_size=5, n_train_needed=5)
 
 

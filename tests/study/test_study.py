@@ -230,7 +230,7 @@ def test_sizes_that_were_asked_for_must_fit_and_default_sizes_are_fitted(rows_fi
 
 def test_a_folder_that_is_a_file_is_an_error_with_advice(rows_file, tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(EnvironmentProblem, match="choose another one with --out"):
+    with pytest.raises(EnvironmentProblem, match="name another one"):
         run(rows_file, tmp_path / "out")
 
 

@@ -129,9 +129,16 @@ def _read_texts(texts: tuple[str, ...], file: Path | None) -> list[str]:
     place = f"'{file}'" if file else "standard input"
     try:
         content = file.read_bytes() if file else sys.stdin.buffer.read()
-        lines = content.decode("utf-8-sig").removesuffix("\n").split("\n")
+        lines = _lines_of(content.decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {place} as UTF-8 text ({error}); give UTF-8 text, one text a line") from None
     if not any(line.strip() for line in lines):
         raise UsageError("no text to answer; give --text, --file, or lines on standard input")
-    return [line.removesuffix("\r") for line in lines]
+    return lines
+
+
+def _lines_of(text: str) -> list[str]:
+    """Return the lines, which end in LF or CR LF, or all in CR alone, as some programs write them; other line breaks are in a text."""
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]

@@ -64,7 +64,10 @@ def columns_of(header: Sequence[str], path: str) -> dict[str, int]:
                 hint = " Columns must be separated by commas; save it as CSV with commas."
             if header and header[0].startswith(("{", "[")):
                 raise DataError(f"{path}: is JSON; expected a CSV file with columns n and score, one row a run.")
-            raise DataError(f"{path}: no column {name!r} among {', '.join(header[:12]) or 'nothing'}.{hint}")
+            if not header:
+                raise DataError(f"{path}: is empty; expected a CSV file with columns n and score, one row a run.")
+            hint = hint or " Expected a header line with n and score, then one row a run."
+            raise DataError(f"{path}: no column {name!r} among {', '.join(header[:12])}.{hint}")
     return columns
 
 

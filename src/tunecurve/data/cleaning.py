@@ -212,7 +212,8 @@ class _RowReader:
     def _no_column(self, column: str, place: str, cells: Mapping[str, Any]) -> str:
         option = "--input-column, --target-column or --group-column"
         way = way_on(cells) or f"Name the right one with {option}"
-        return f"{place}: no column '{column}'; the columns are: {self.known}.{did_you_mean(column, map(str, cells))} {way}"
+        meant = did_you_mean(column, map(str, cells))
+        return f"{place}: no column '{column}'; the columns are: {self.known}.{meant} {way[0].upper()}{way[1:]}"
 
     def _unknown_columns(self, missing: Sequence[str], place: str, cells: Mapping[str, Any]) -> str:
         """Return what to name where nobody named a column and none is called as one is by default."""
@@ -223,7 +224,7 @@ class _RowReader:
         meant = next(filter(None, (did_you_mean(column, unknown) for column in missing)), "")
         return (
             f"{place}: which column is {' and which is '.join(sides)} is not told by the names; "
-            f"the columns are: {self.known}.{meant} {way}"
+            f"the columns are: {self.known}.{meant} {way[0].upper()}{way[1:]}"
         )
 
     def check_all(self, report: CleaningReport) -> None:

@@ -22,6 +22,7 @@ from tunecurve.data.rows import Row, skeleton
 from tunecurve.errors import DataError
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.storage.records import Record
+from tunecurve.wording import counted
 
 MAX_TEST_SHARE_OF_GROUPS = 0.25
 
@@ -72,7 +73,8 @@ def split_rows(
     """
     if test_size + n_train_needed > len(rows):
         raise DataError(
-            f"{len(rows)} usable rows cannot give {test_size} test rows and {n_train_needed} training rows; "
+            f"{counted(len(rows), 'usable row')} cannot give {counted(test_size, 'test row')} and "
+            f"{counted(n_train_needed, 'training row')}; "
             f"lower {_what_to_lower(n_train_needed)} (test + largest training size must be at most {len(rows)})"
             f"{_fitting(len(rows)) if n_train_needed > 1 else ''}"
         )
@@ -123,8 +125,9 @@ def _group_split(
         cap += 1
     if best is None:
         raise DataError(
-            f"{len(rows)} usable rows in {len(groups)} groups cannot be split into {test_size} test rows and "
-            f"{n_train_needed} training rows without a group on both sides (a group is the same --group-column, or texts that differ "
+            f"{counted(len(rows), 'usable row')} in {counted(len(groups), 'group')} cannot be split into "
+            f"{counted(test_size, 'test row')} and {counted(n_train_needed, 'training row')} without a group on both "
+            "sides (a group is the same --group-column, or texts that differ "
             f"in numbers and values only; the largest has {largest} rows, e.g. {_example(rows, groups)}); lower "
             f"{_what_to_lower(n_train_needed)}, name another --group-column, or use --split random"
         )

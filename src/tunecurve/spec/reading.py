@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -51,7 +52,20 @@ def problems_of(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which also reads ``1e-4`` as a number (YAML 1.2), not as a text (YAML 1.1)."""
+    """PyYAML's safe loader; reads ``1e-4`` as a number (YAML 1.2), not as a text (YAML 1.1), and refuses a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands twice, of which PyYAML takes the last without a word."""
+        first: dict[str, yaml.Mark] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            before = first.setdefault(key.value, key.start_mark)
+            if before is not key.start_mark:
+                raise _TwiceError(key.value, before.line + 1, key.start_mark.line + 1)
+        return super().construct_mapping(node, deep=deep)
+
+
+class _TwiceError(Exception):
+    """A key of a study file that stands twice, and in which lines."""
 
 
 _Loader.add_implicit_resolver(
@@ -138,8 +152,15 @@ def load_spec(path: Path) -> dict[str, object]:
         raise SpecError(_not_there(path)) from None
     except RecursionError:
         raise SpecError(f"{path}: not a study file: brackets are nested hundreds deep") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise SpecError(f"cannot read study file '{path}' ({error}); save it as UTF-8 text") from None
+    except OSError as error:
         raise SpecError(f"cannot read study file '{path}': {error}") from None
+    except _TwiceError as error:
+        key, before, line = error.args
+        raise SpecError(
+            f"{path}, line {line}: '{key[:80]}' stands twice, first in line {before}; leave one, or put their keys together"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
@@ -189,7 +210,11 @@ def _reason_of(problem: ErrorDetails, node: Mapping[str, Any]) -> str:
         return "expected names that are text"
     value = problem["input"]
     hint = ""
-    if node.get("type") == "string" and not {"examples", "enum"} & node.keys() and isinstance(value, int | float):
+    if (
+        node.get("type") == "string"
+        and not {"examples", "enum"} & node.keys()
+        and isinstance(value, int | float | datetime.date)
+    ):
         hint = ", in quotes if it is meant so"
     words = words_of(node)
     return f"expected {words.replace('a number', 'a finite number') if problem['type'] == 'finite_number' else words}{hint}"

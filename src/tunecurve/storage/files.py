@@ -37,7 +37,9 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except FileExistsError:
-        raise EnvironmentProblem(f"'{path}' is a file, expected a folder; choose another one with --out") from None
+        raise EnvironmentProblem(
+            f"'{path}' is a file, expected a folder; name another one, or move the file away"
+        ) from None
     except OSError as error:
         raise explain_os_error(error) or EnvironmentProblem(
             f"cannot make the folder '{path}': {error.strerror}"
