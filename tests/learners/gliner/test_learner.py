@@ -169,6 +169,27 @@ def test_weights_that_are_not_whole_are_refused(folder):
 
 
 @pytest.mark.usefixtures("fake_extra")
+def test_weights_of_another_shape_are_named(folder):
+    save_file({"weight": torch.ones(4, 5), "bias": torch.zeros(4)}, folder / "model.safetensors")
+    with pytest.raises(ModelError, match=r"cannot load the GLiNER model .* size mismatch for weight"):
+        build(folder)
+    (folder / "model.safetensors").write_bytes(b"{}")
+    with pytest.raises(ModelError, match="damaged or cut off"):
+        build(folder)
+
+
+@pytest.mark.usefixtures("fake_extra")
+def test_rows_that_its_tokenizer_does_not_know_and_words_that_are_too_long_are_said(folder):
+    renderer = PromptRenderer("", labels=("FIRSTNAME",))
+    rows = [renderer.tuning_example(text, text) for text in ("Anna", "z" * 700)]
+    findings = build(folder).row_findings(rows)
+    assert [finding.code for finding in findings] == ["gliner-prompts", "gliner-long-words"]
+    assert "1 of 2 rows looked at have a word of more than the " in findings[1].text
+    with pytest.raises(ModelError, match="its tokenizer knows next to nothing of 2 rows"):
+        build(folder).row_findings([renderer.tuning_example(text, text) for text in ("Άννα", "Μπομπ")])
+
+
+@pytest.mark.usefixtures("fake_extra")
 def test_it_travels_to_a_worker_without_the_loaded_model(folder):
     learner = build(folder)
     again = pickle.loads(pickle.dumps(learner))  # noqa: S301

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import types
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.setfit import SetFitLearner
 from tunecurve.learners.encoder.tagger import TaggerLearner
 from tunecurve.learners.lm.learner import LocalLearner
+from tunecurve.learners.torch import whole_models
 from tunecurve.learners.torch.device import Compute
 from tunecurve.learners.torch.weights import from_folder
 from tunecurve.prompts import MASKING_SYSTEM, PromptRenderer
@@ -249,3 +251,11 @@ def test_a_language_model_whose_tokenizer_knows_no_word_of_the_rows_is_refused(t
 def test_a_language_model_without_a_tokenizer_is_refused(tiny_model_folder, changed):
     files = changed(tiny_model_folder, gone=["tokenizer.json"])
     assert "its folder has no tokenizer" in refused(lambda: LocalLearner(files, FLOAT32))
+
+
+def test_packed_weights_are_written_out_by_versions_of_transformers_that_have_no_word_for_it(monkeypatch):
+    monkeypatch.setattr(whole_models, "transformers", types.SimpleNamespace())
+    assert whole_models._dequantised() == {}
+    with_config = types.SimpleNamespace(GgufConfig=lambda **options: options)
+    monkeypatch.setattr(whole_models, "transformers", with_config)
+    assert whole_models._dequantised() == {"quantization_config": {"dequantize": True}}

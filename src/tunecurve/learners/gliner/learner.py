@@ -16,6 +16,7 @@ from tunecurve.learners.gliner.label_words import words_to_labels
 from tunecurve.learners.gliner.model import GlinerModel
 from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.device import Compute, enough_memory
+from tunecurve.learners.torch.known_pieces import piece_findings
 from tunecurve.learners.torch.learner import TorchLearner
 from tunecurve.learners.torch.speed import matmul_flops_per_second
 from tunecurve.prompts import Prompt, TuningExample
@@ -97,35 +98,51 @@ class GlinerLearner(TorchLearner):
         SpecError
             When the words given for labels do not fit the study's labels.
         ModelError
-            When they leave no room for a text.
+            When they leave no room for a text, or the tokenizer knows next to nothing of the rows.
         """
         if not examples:
             return []
         labels, model = words_to_labels(_labels_of(examples[0].prompt), self.settings), self._model()
         self._pieces_of_labels = model.pieces_of_labels(list(labels))
-        every = -(-len(examples) // MOST_ROWS_LOOKED_AT)
-        looked_at = examples[::every]
-        windows = [len(model.windows(model.split(row.prompt.source), list(labels))) for row in looked_at]
         asked = ", ".join(words if _is_plain(words, label) else f"{words} ({label})" for words, label in labels.items())
-        found = [
+        return [
+            *piece_findings(self.name, model.tokenizer, model.pieces_of, model.n_vectors, examples, such_as=""),
             StudyFinding(
                 "gliner-prompts",
                 f"{self.name}: threshold {self.settings.threshold:g}; asked for {asked}",
                 "other words: gliner.prompts in the study file",
                 is_note=True,
                 learner=self.name,
-            )
+            ),
+            *self._findings_of_length([example.prompt.source for example in examples], list(labels)),
         ]
-        n_long = sum(count > 1 for count in windows)
-        if n_long:
-            most = model.most_pieces()
+
+    def _findings_of_length(self, texts: Sequence[str], asked: list[str]) -> list[StudyFinding]:
+        """Return how many texts are read in windows, and how many have a word that fits into none."""
+        model = self._model()
+        room, most = model.room(asked), model.most_pieces()
+        looked_at = [model.split(text) for text in texts[:: -(-len(texts) // MOST_ROWS_LOOKED_AT)]]
+        n_windows = [len(model.windows(words, room)) for words in looked_at]
+        found = []
+        if n_long := sum(count > 1 for count in n_windows):
             bound = f"{model.package.config.max_len} words" + (f"; {most} tokens, labels among them" if most else "")
             found.append(
                 StudyFinding(
                     "gliner-windows",
-                    f"{self.name}: {n_long:,} of {len(windows):,} rows looked at are longer than what it reads at once ({bound}): they "
-                    f"are read in up to {max(windows)} windows that overlap by a quarter, so that no word is left out",
+                    f"{self.name}: {n_long:,} of {len(looked_at):,} rows looked at are longer than what it reads at once ({bound}): they "
+                    f"are read in up to {max(n_windows)} windows that overlap by a quarter, so that no word is left out",
                     is_note=True,
+                    learner=self.name,
+                )
+            )
+        n_cut = sum(room is not None and max(words.n_pieces, default=0) > room for words in looked_at)
+        if n_cut:
+            found.append(
+                StudyFinding(
+                    "gliner-long-words",
+                    f"{self.name}: {n_cut:,} of {len(looked_at):,} rows looked at have a word of more than the {room} tokens that are read "
+                    "beside the labels: such a word is judged by its beginning, and masked whole or not at all",
+                    "check these rows: texts without blanks are one word to it",
                     learner=self.name,
                 )
             )

@@ -66,9 +66,12 @@ class GlinerModel:
             warnings.simplefilter("ignore")
             from gliner import GLiNER
 
-            self.package = GLiNER.from_pretrained(
-                str(files.folder), local_files_only=True, map_location=str(device), load_tokenizer=True
-            )
+            try:
+                self.package = GLiNER.from_pretrained(
+                    str(files.folder), local_files_only=True, map_location=str(device), load_tokenizer=True
+                )
+            except RuntimeError as error:  # torch says which weights have another shape from the second line on
+                raise RuntimeError(" ".join(str(error).split())) from None
         _check_weights(files, self.package.model)
         self.tokenizer = self.package.data_processor.transformer_tokenizer
 
@@ -106,6 +109,20 @@ class GlinerModel:
                 counts[number] += 1
         return WordsOfText(tuple(word[1] for word in words), tuple(word[2] for word in words), tuple(counts))
 
+    def pieces_of(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokenizer's pieces of texts, as the model reads them."""
+        words = [[word for word, _, _ in self.package.data_processor.words_splitter(text)] for text in texts]
+        read = [row for row in words if row]
+        if not read:
+            return []
+        pieces = self.tokenizer(read, is_split_into_words=True, add_special_tokens=False, truncation=False)["input_ids"]
+        return [list(row) for row in pieces]
+
+    @property
+    def n_vectors(self) -> int:
+        """How many pieces the model has a vector for."""
+        return int(getattr(self.package.config.encoder_config, "vocab_size", None) or len(self.tokenizer))
+
     def most_pieces(self) -> int | None:
         """Return how many pieces are read at once, labels and marks among them; None: any number."""
         config = self.package.config.encoder_config
@@ -118,28 +135,32 @@ class GlinerModel:
         most = min(bounds)
         return None if most >= NO_BOUND else most
 
-    def windows(self, words: WordsOfText, labels: Sequence[str]) -> list[Window]:
-        """Return the windows that a text is read in.
+    def room(self, labels: Sequence[str]) -> int | None:
+        """Return how many pieces of a text are read at once beside the words of the labels; None: any number.
 
         Raises
         ------
         ModelError
-            When the words of the labels leave no room for a text.
+            When there is no room.
         """
         most, taken = self.most_pieces(), self.pieces_of_labels(labels)
-        if most is not None and most - taken < FEWEST_PIECES:
+        if most is None:
+            return None
+        if most - taken < FEWEST_PIECES:
             raise ModelError(
                 f"'{self.name}' reads {most} pieces at once, and what labels are asked for with takes {taken} of them, which leaves no "
                 "room for a text; give shorter words (gliner.prompts)"
             )
-        return cut_into_windows(
-            words.n_pieces, int(self.package.config.max_len), None if most is None else most - taken
-        )
+        return most - taken
+
+    def windows(self, words: WordsOfText, room: int | None) -> list[Window]:
+        """Return the windows that a text is read in; `room` is for its pieces."""
+        return cut_into_windows(words.n_pieces, int(self.package.config.max_len), room)
 
     def find(self, text: str, labels: Mapping[str, str], threshold: float) -> list[Finding]:
         """Return what is found in a text: `labels` has the kind for all words that are asked for. In a window nothing overlaps."""
         words, asked = self.split(text), list(labels)
-        windows = self.windows(words, asked)
+        windows = self.windows(words, self.room(asked))
         if not windows:
             return []
         offsets = [words.starts[window.first] for window in windows]

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tunecurve.errors import ModelError
 from tunecurve.learners.model_files import ModelFiles
@@ -154,15 +155,13 @@ def read_gguf(path: Path) -> tuple[Any, Any]:
     ModelError
         When it lacks weights that its architecture has, or holds some of another shape: random numbers would stand for them.
     """
-    # dequantize=True is the trap: without it transformers flags the model as quantized, which can be neither
-    # trained nor saved.
     with tempfile.TemporaryDirectory() as alone:  # other files beside it would be read, too
         (Path(alone) / path.name).symlink_to(path.resolve())
         auto_class: Any = AutoModelForCausalLM
         model, info = auto_class.from_pretrained(
             alone,
             gguf_file=path.name,
-            quantization_config=GgufConfig(dequantize=True),
+            **_dequantised(),
             dtype=torch.float32,
             trust_remote_code=False,
             output_loading_info=True,
@@ -171,6 +170,16 @@ def read_gguf(path: Path) -> tuple[Any, Any]:
         if why:
             raise ModelError(f"cannot read '{path.name}': {why}")
         return model, AutoTokenizer.from_pretrained(alone, gguf_file=path.name, trust_remote_code=False)
+
+
+def _dequantised() -> dict[str, Any]:
+    """Return what lets transformers write out a file's packed weights.
+
+    Without it versions that have `GgufConfig` flag the model as quantized, which can be neither trained nor saved; those before it (5.16
+    has none) know no other way than to write them out.
+    """
+    config_class = getattr(transformers, "GgufConfig", None)
+    return {} if config_class is None else {"quantization_config": config_class(dequantize=True)}
 
 
 def _why_not_whole(model: Any, info: dict[str, Any], may_lack: tuple[str, ...]) -> str:
