@@ -226,3 +226,9 @@ def test_a_key_with_several_forms_is_one_problem():
     with pytest.raises(SpecError) as caught:
         parse_spec({"train_together": "maybe", "seeds": 0})
     assert str(caught.value).endswith("(and 1 more)")
+
+
+@pytest.mark.parametrize("key", ["label_price", "value_per_point", "serving_price"])
+def test_a_price_whose_sums_overflow_is_refused(key):
+    with pytest.raises(SpecError, match=rf"advice\.{key}: expected a price of 1e\+15 at most"):
+        parse_spec({"advice": {key: 1e308}})

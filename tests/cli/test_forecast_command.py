@@ -952,3 +952,12 @@ def test_test_rows_that_are_not_used_are_named_from_the_fewest_to_the_most(tmp_p
     notes = answer(tmp_path, "n,score,direction,n_test", lines)["notes"]
     assert any(note.startswith("The 100 to 500 test rows are not used") for note in notes)
     assert not any("differs" in note for note in notes)
+
+
+@pytest.mark.parametrize("option", ["--label-price", "--value-per-point", "--serving-price"])
+def test_a_price_whose_sums_overflow_is_refused_before_a_forecast(option: str) -> None:
+    """The decision said "to be worth nan, and so to return nan net"."""
+    problem = run("--points", POINTS, "--value-per-point", "1", option, "1e308").exception
+    assert isinstance(problem, UsageError)
+    assert f"{option} 1e+308: expected a price of 0 or more, 1e+15 at most" in str(problem)
+    assert "nan" not in run("--points", POINTS, "--value-per-point", "1e15", "--label-price", "1e15").output

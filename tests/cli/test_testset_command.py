@@ -110,6 +110,10 @@ def test_a_curves_file_has_a_line_a_curve_and_its_own_test_rows(tmp_path, capsys
         (("--data", "nowhere.jsonl"), 3, "nowhere.jsonl"),
         (("--test-rows", "50", "--data", "rows.jsonl"), 2, "needs --points"),
         (("--difference", "0", "--data", "rows.jsonl"), 2, "--difference"),
+        (("--points", "50:86.4,200:91.0", "--test-rows", "50", "--difference", "nan"), 2, "nan is no finite number"),
+        (("--points", "50:86.4,200:91.0", "--test-rows", "50", "--range", "100,0"), 2, "expected LOW < HIGH"),
+        (("--points", "50:86.4,200:91.0", "--test-rows", "50", "--range", "0,inf"), 2, "expected finite numbers"),
+        (("--leak-bound", "nan", "--data", "rows.jsonl"), 2, "nan is no finite number"),
         (("nowhere",), 4, "nowhere"),
     ],
 )

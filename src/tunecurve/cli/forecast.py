@@ -100,14 +100,16 @@ def forecast(curves: tuple[str, ...], as_json: bool, history: bool, plot: str | 
 def _question(options: dict[str, Any]) -> Question:
     """Return what is asked of every curve."""
     from tunecurve.cli.forecast_question import PRICES, Question
+    from tunecurve.curve.decision import MOST_PRICE
     from tunecurve.curve.forecast import Prices
     from tunecurve.curve.table import parse_range
     from tunecurve.errors import UsageError
 
     given = {name: options.pop(name) for name in PRICES}
     for name, price in given.items():
-        if price is not None and not (math.isfinite(price) and (price >= 0 or name == "serving_price")):
-            raise UsageError(f"--{name.replace('_', '-')} {price:g}: expected a price of 0 or more.")
+        if price is not None and not (abs(price) <= MOST_PRICE and (price >= 0 or name == "serving_price")):
+            most = f", {MOST_PRICE:g} at most" if abs(price) > MOST_PRICE else ""
+            raise UsageError(f"--{name.replace('_', '-')} {price:g}: expected a price of 0 or more{most}.")
     for name, number in [("at", size) for size in options["at"]] + [("delta", options["delta"])]:
         if number is not None and not (math.isfinite(number) and number > 0):
             raise UsageError(f"--{name} {number:g}: expected a positive number.")

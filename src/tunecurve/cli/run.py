@@ -14,7 +14,7 @@ import click
 from tunecurve.cli.findings import finding_lines, show_findings
 from tunecurve.cli.main import echo
 from tunecurve.cli.options import study_options
-from tunecurve.cli.spec_options import option_of
+from tunecurve.cli.spec_options import FiniteRange, option_of
 from tunecurve.cli.wide import tell, terminal_width
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _WIDEST_CHART, _HEIGHT_OF_CHART = 100, 9
 )
 @click.option("--workers", type=click.IntRange(min=1), help="local: trials at once (one a GPU, else one).")
 @click.option("--ray-address", help="ray: the cluster ($RAY_ADDRESS, else one is started here).")
-@click.option("--gpus-per-trial", type=click.FloatRange(min=0), default=0.0, help="ray: share of a GPU, e.g. 0.25 (0).")
+@click.option("--gpus-per-trial", type=FiniteRange(min=0), default=0.0, help="ray: share of a GPU, e.g. 0.25 (0).")
 @option_of("track")
 @option_of("show_texts")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")

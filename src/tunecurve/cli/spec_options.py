@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -32,6 +33,17 @@ class IntegerList(click.ParamType):  # type: ignore[type-arg]  # generic in new 
             return [int(part) for part in str(value).split(",") if part.strip()]
         except ValueError:
             self.fail(f"'{value}' is not a list of whole numbers; expected e.g. 50,200,800", param, ctx)
+
+
+class FiniteRange(click.FloatRange):
+    """A number of a range; click lets nan into every one, and infinity into those without an end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
 
 
 class ShotsList(click.ParamType):  # type: ignore[type-arg]
@@ -87,7 +99,7 @@ def _type_of(model: type[BaseModel], name: str) -> dict[str, Any]:
     """Return how click reads a key; what is given as text or list is given once or several times."""
     schema = _schema(model)["properties"][name]
     schema = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"][-1]
-    kind, ranges = schema.get("type"), {"integer": click.IntRange, "number": click.FloatRange}
+    kind, ranges = schema.get("type"), {"integer": click.IntRange, "number": FiniteRange}
     if "enum" in schema:
         return {"type": click.Choice(schema["enum"])}
     if kind == "array":

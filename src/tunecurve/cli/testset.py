@@ -11,6 +11,7 @@ import click
 from tunecurve.cli.as_json import findings_json, print_json
 from tunecurve.cli.main import complain, echo
 from tunecurve.cli.options import data_options
+from tunecurve.cli.spec_options import FiniteRange
 
 if TYPE_CHECKING:
     from tunecurve.curve.curve_table import CurveTable
@@ -29,11 +30,11 @@ NO_ONE_COUNT = {"n_rows": None, "n_groups": None}
 @click.option("--groups", type=click.IntRange(min=2), help="With --points: groups of test rows (each row its own).")
 @click.option("--range", "score_range", metavar="LO,HI", help="With --points: range of the metric (0,100).")
 @click.option(
-    "--difference", type=click.FloatRange(min=0, min_open=True), help="Difference of two scores to be told (1 point)."
+    "--difference", type=FiniteRange(min=0, min_open=True), help="Difference of two scores to be told (1 point)."
 )
 @click.option(
     "--leak-bound",
-    type=click.FloatRange(min=0, max=100, min_open=True, max_open=True),
+    type=FiniteRange(min=0, max=100, min_open=True, max_open=True),
     help="Leak rate to be excluded where no leak is found, per cent (1).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")

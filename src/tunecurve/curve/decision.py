@@ -18,6 +18,9 @@ from tunecurve.curve.predictive import Predictive
 from tunecurve.curve.targets import TRUSTED_MULTIPLE
 from tunecurve.errors import UsageError
 
+# Sums and products of larger prices overflow, and nobody pays them.
+MOST_PRICE = 1e15
+
 
 @dataclass(frozen=True)
 class Prices:
@@ -40,8 +43,8 @@ class Prices:
 
     def __post_init__(self) -> None:
         for name, price in vars(self).items():
-            if price is not None and not (np.isfinite(price) and (price >= 0 or name == "serving_difference")):
-                raise UsageError(f"price {name}={price}: expected a number that is not negative.")
+            if price is not None and not (abs(price) <= MOST_PRICE and (price >= 0 or name == "serving_difference")):
+                raise UsageError(f"price {name}={price}: expected a number from 0 to {MOST_PRICE:g}.")
 
     def measurement(self, more_labels: float, runs: int, size: float) -> float | None:
         """Price of `runs` more training runs at a size with that many more labels; None when none of it has a price."""

@@ -258,4 +258,8 @@ def parse_range(text: str | None) -> tuple[float | None, float | None] | None:
         ends = ()
     if not comma or len(ends) != 2:
         raise UsageError(f"--range {text!r}: expected LO,HI such as 0,100; leave a side empty when it is open (0,).")
+    if not all(end is None or math.isfinite(end) for end in ends):
+        raise UsageError(f"--range {text!r}: expected finite numbers; leave a side empty when it is open (0,).")
+    if ends[0] is not None and ends[1] is not None and not ends[0] < ends[1]:
+        raise UsageError(f"--range {text!r}: expected LOW < HIGH, such as 0,100.")
     return ends[0], ends[1]

@@ -34,6 +34,15 @@ class AdviceSpec(Section):
         description="family of `tunecurve atlas` whose gains are shown while there are too few sizes for a forecast",
     )
 
+    @field_validator("label_price", "value_per_point", "training_price", "run_price", "serving_price", "miss_penalty")
+    @classmethod
+    def _price_that_adds_up(cls, value: float | None) -> float | None:
+        from tunecurve.curve.decision import MOST_PRICE
+
+        if value is not None and abs(value) > MOST_PRICE:
+            raise ValueError(f"expected a price of {MOST_PRICE:g} at most")
+        return value
+
     @field_validator("prior")
     @classmethod
     def _known_family(cls, value: str | None) -> str | None:
