@@ -91,7 +91,7 @@ def test_what_was_done_so_that_trainings_fitted_is_noted_with_their_names():
     assert (found.kind, found.places) == ("note", ("n16", "n32"))
 
 
-def kept_for(budget, label="tuned on 50"):
+def kept_for(budget, label="fine-tune-n50-seed0"):
     return finished_trial(learner="tagger", label=label, training=TrainingRecord(over_masking=budget))
 
 
@@ -103,8 +103,8 @@ def test_a_budget_that_cannot_be_measured_is_said_with_what_it_rests_on():
     )
     assert found.code == "budget-not-measured"
     assert found.places == (
-        "tuned on 50, seed 0: 2 % is 2.4 of the 120 public words of 10 rows",
-        "tuned on 10, seed 0: no word of the 3 rows kept aside should stay, so no threshold was chosen",
+        "fine-tune-n50-seed0: 2 % is 2.4 of the 120 public words of 10 rows",
+        "tuned on 10: no word of the 3 rows kept aside should stay, so no threshold was chosen",
     )
     assert budget_findings([kept_for(enough), kept_for(None)]) == []
 
@@ -112,4 +112,4 @@ def test_a_budget_that_cannot_be_measured_is_said_with_what_it_rests_on():
 def test_a_budget_by_which_less_is_masked_is_said():
     [found] = budget_findings([kept_for(OverMaskingBudget(2.0, 40, 600, 1.9, 6.25))])
     assert (found.code, found.is_note) == ("budget-masks-less", True)
-    assert found.places == ("tuned on 50, seed 0: 1.9 % of their public text, 6.2 % without it",)
+    assert found.places == ("fine-tune-n50-seed0: 1.9 % of their public text, 6.2 % without it",)

@@ -61,12 +61,11 @@ def budget_findings(trials: Sequence[FinishedTrial]) -> list[Finding]:
         budget = trial.training.over_masking if trial.training else None
         if budget is None:
             continue
-        where = f"{trial.label}, seed {trial.seed}"
         if budget.per_cent / 100 * budget.words < FEWEST_WORDS_PAID:
-            unmeasured.setdefault(trial.learner, []).append(f"{where}: {_what_is_paid(budget)}")
+            unmeasured.setdefault(trial.learner, []).append(f"{trial.label}: {_what_is_paid(budget)}")
         if budget.masked is not None and budget.masked_without is not None and budget.masked < budget.masked_without:
             shares = f"{budget.masked:.2g} % of their public text, {budget.masked_without:.2g} % without it"
-            masking_less.setdefault(trial.learner, []).append(f"{where}: {shares}")
+            masking_less.setdefault(trial.learner, []).append(f"{trial.label}: {shares}")
     return [
         Finding(
             "budget-not-measured",
