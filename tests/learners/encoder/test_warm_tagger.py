@@ -64,7 +64,7 @@ def test_it_is_trained_once_and_n_counts_the_rows_of_the_study_alone(tiny_encode
     assert phases.count("warm start") == 6  # 32 rows in 48 windows, 16 a step, 2 epochs
     assert phases.count("") == tuned.record.steps == 2
     assert tuned.record.examples_seen == len(EXAMPLES)
-    assert tuned.record.path.startswith("warm: 32 made-up rows of builtin:pii (en) before; 20 of 20 targets")
+    assert tuned.record.path.startswith("warm: 32 made-up rows of builtin:pii (en) before and beside; 20 of 20 targets")
     again, phases = tune(warm_tagger(tiny_encoder), tmp_path / "second")
     assert "warm start" not in phases
     assert again.record.losses == tuned.record.losses

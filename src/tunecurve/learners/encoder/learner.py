@@ -333,7 +333,7 @@ class EncoderLearner(TorchLearner):
         yield from ((index, loss) for index, loss in enumerate(found) if index not in done)
 
 
-def class_weights(counts: Sequence[int], power: float) -> list[float]:
+def class_weights(counts: Sequence[float], power: float) -> list[float]:
     """Return a loss weight for every class: frequency to the power of ``-power``, their mean over examples one.
 
     Parameters

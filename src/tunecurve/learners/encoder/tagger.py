@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from tunecurve.learners.encoder.head import Calibrated, Head
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
 from tunecurve.learners.encoder.masking_budget import within_budget
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
+from tunecurve.learners.encoder.rehearsal import n_beside
 from tunecurve.learners.encoder.tags import (
     OUTSIDE,
     filled_signs,
@@ -44,6 +45,13 @@ CLASS_WEIGHT_POWER = 0.25
 DECODING = 3
 NO_SPANS = "target cannot be written as labelled words of its input"
 NO_LABEL = "no training row has a label"
+
+
+class TaggedTexts(NamedTuple):
+    """Texts in words, with every word's tag."""
+
+    texts: Sequence[Words]
+    tags: Sequence[Sequence[int]]
 
 
 class TaggerLearner(EncoderLearner):
@@ -101,27 +109,38 @@ class TaggerLearner(EncoderLearner):
 
     def training_task(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> TrainingTask:
         """Return the loss over words, windows' lengths, and how many rows could be aligned."""
-        form = head.span_format
-        numbers = {label: index for index, label in enumerate(head.known_labels)}
-        derived = [form.derive(example.prompt.source, example.answer) for example in examples]
-        usable = [(e, spans) for e, spans in zip(examples, derived, strict=True) if spans is not None]
-        texts = split_words(self.tokenizer, [example.prompt.source for example, _ in usable]) if usable else []
-        tags = [tags_of(words, spans, numbers) for words, (_, spans) in zip(texts, usable, strict=True)]
+        own = self.tagged(examples, head)
+        beside = self.beside(own, head)
+        texts, tags = [*own.texts, *beside.texts], [*own.tags, *beside.tags]
         windows = windows_over(texts, self.longest_window)
-        counts = Counter(tag for row in tags for tag in row)
-        weights = torch.tensor(class_weights([counts[tag] for tag in range(len(head.classes))], CLASS_WEIGHT_POWER))
-        weights = weights.to(self.compute.device)
+        n_own = sum(window.text < len(own.texts) for window in windows)
+        weights = torch.tensor(tag_weights(own.tags, beside.tags, len(head.classes))).to(self.compute.device)
 
         def loss_of(rows: Sequence[int]) -> torch.Tensor:
-            chosen = [windows[row] for row in rows]
-            batch, wanted = self._words_as_segments(texts, chosen)
+            n_drawn = n_beside(len(rows), n_own) if len(windows) > n_own and torch.is_grad_enabled() else 0
+            drawn = torch.randint(n_own, len(windows), (n_drawn,)).tolist() if n_drawn else []
+            batch, wanted = self._words_as_segments(texts, [windows[row] for row in [*rows, *drawn]])
             gold = torch.tensor([tags[text][word] for text, word in wanted], device=self.compute.device)
             with precision(self.compute):
                 logits = model(batch)
             return loss_of_tags(logits.float(), gold, weights)
 
-        said = f"{len(usable)} of {len(examples)} targets are spans of their inputs"
-        return TrainingTask(loss_of, [window.last - window.first + 2 for window in windows], said, texts)
+        said = f"{len(own.texts)} of {len(examples)} targets are spans of their inputs"
+        return TrainingTask(loss_of, [window.last - window.first + 2 for window in windows[:n_own]], said, texts)
+
+    def tagged(self, examples: Sequence[TuningExample], head: Head) -> TaggedTexts:
+        """Return those inputs whose targets are spans of them, in words, with every word's tag."""
+        form, numbers = head.span_format, {label: index for index, label in enumerate(head.known_labels)}
+        derived = [(example.prompt.source, form.derive(example.prompt.source, example.answer)) for example in examples]
+        usable = [(source, spans) for source, spans in derived if spans is not None]
+        texts = split_words(self.tokenizer, [source for source, _ in usable]) if usable else []
+        return TaggedTexts(
+            texts, [tags_of(words, spans, numbers) for words, (_, spans) in zip(texts, usable, strict=True)]
+        )
+
+    def beside(self, own: TaggedTexts, head: Head) -> TaggedTexts:
+        """Return texts of which steps read some beside their rows; none."""
+        return TaggedTexts([], [])
 
     def _words_as_segments(self, texts: Sequence[Words], windows: Sequence[Window]) -> Any:
         """Return the batch and, for every segment, its (text, word)."""
@@ -241,6 +260,14 @@ class EntityTagger(TaggerLearner):
 def loss_of_tags(logits: torch.Tensor, gold: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Return the mean loss of words, each weighing what its tag does."""
     return torch.nn.functional.cross_entropy(logits, gold, weight=weights)
+
+
+def tag_weights(own: Sequence[Sequence[int]], beside: Sequence[Sequence[int]], n_tags: int) -> list[float]:
+    """Return the loss weight of every tag; words of texts beside the rows count as much as those of the rows in all."""
+    counts = Counter(tag for row in own for tag in row)
+    others = Counter(tag for row in beside for tag in row if tag >= 0)
+    share = counts.total() / max(1, others.total())
+    return class_weights([counts[tag] + share * others[tag] for tag in range(n_tags)], CLASS_WEIGHT_POWER)
 
 
 def _nats_of_tags(log_shares: NDArray[np.float32], tags: Sequence[int], shares: ClassShares) -> float:

@@ -88,5 +88,15 @@ def labels_that_map(labels: Sequence[str], known: Collection[str] = LABELS) -> d
     return found
 
 
+def labels_that_map_alone(labels: Sequence[str], known: Collection[str] = LABELS) -> dict[str, str]:
+    """Return those of `labels_that_map` for which the study has but one of the alternatives, or the very name."""
+    own = {_plain(label) for label in labels}
+    return {
+        label: name
+        for label, name in labels_that_map(labels, known).items()
+        if label in own or len(own & {*ALTERNATIVES.get(label, ())}) == 1
+    }
+
+
 def _plain(label: str) -> str:
     return re.sub(r"[\W_]+", "", label).upper()

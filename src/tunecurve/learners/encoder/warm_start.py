@@ -122,11 +122,16 @@ class WarmStart:
             is_whole = False
         if not is_whole:
             raise ModelError(f"the warm start in '{self.folder}' is damaged; delete that folder and run again")
-        head = Head.load(self.folder / HEAD_FILE)
+        head = self.head
         backbone, _ = load_backbone(self.files)
         model = SegmentClassifier(backbone, len(head.classes), 0)
         model.load_state_dict(load_file(weights))
         return model.to(self.compute.device).eval(), head
+
+    @property
+    def head(self) -> Head:
+        """Its head, of a model that is there."""
+        return Head.load(self.folder / HEAD_FILE)
 
     def prepare(self, on_step: Callable[[TrainingProgress], None], checkpoint_every_seconds: float) -> None:
         """Train it if it is not there; another process that does so is waited for.

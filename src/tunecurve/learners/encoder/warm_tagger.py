@@ -7,23 +7,26 @@ has, if their names say what they are; without any training row it answers with 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 
 from tunecurve.data.synthetic_pii.recognised import holds_made_up_row
 from tunecurve.errors import UsageError
 from tunecurve.findings import Finding
 from tunecurve.formats.spans import MaskFormat
-from tunecurve.learners.base import TrainingJob, TrainingProgress, Tuned
+from tunecurve.learners.base import TrainingJob, TrainingProgress, Tuned, Workload
 from tunecurve.learners.encoder.head import Head
 from tunecurve.learners.encoder.learner import SETTINGS
 from tunecurve.learners.encoder.model import SegmentClassifier, Segments
-from tunecurve.learners.encoder.tagger import TaggerLearner
-from tunecurve.learners.encoder.tags import OUTSIDE, tag_names, tags_of
+from tunecurve.learners.encoder.rehearsal import ROWS_A_PASS, labels_to_rehearse, rehearsed_tags, rows_to_rehearse
+from tunecurve.learners.encoder.tagger import TaggedTexts, TaggerLearner
+from tunecurve.learners.encoder.tags import OUTSIDE, tag_names
 from tunecurve.learners.encoder.warm_labels import labels_that_map
 from tunecurve.learners.encoder.warm_start import WarmStart
 from tunecurve.learners.encoder.words import split_words
@@ -31,6 +34,8 @@ from tunecurve.prompts import Prompt, TuningExample
 
 MOST_SHARE_SEEN = 0.01
 WORDS_OF_A_NAME = 5
+# So many made-up rows tell how long they are.
+ROWS_OF_LENGTHS = 100
 
 
 class WarmTaggerLearner(TaggerLearner):
@@ -45,7 +50,7 @@ class WarmTaggerLearner(TaggerLearner):
 
     def identity(self) -> dict[str, object]:
         """Return what determines the answers, with the warm start."""
-        return super().identity() | {"warm_start": self.warm.key}
+        return super().identity() | {"warm_start": self.warm.key, "rehearsal": 1}
 
     @property
     def answers_untrained(self) -> bool:
@@ -55,6 +60,17 @@ class WarmTaggerLearner(TaggerLearner):
     def preparation_seconds(self) -> float:
         """Return about how long the warm start takes; 0 once it is in the cache."""
         return self.warm.estimate_seconds()
+
+    def estimate_seconds(self, work: Workload) -> float:
+        """Return about how long the work takes; every pass over the rows reads made-up ones beside them."""
+        n_beside = work.epochs * min(ROWS_A_PASS, work.n_training_rows)
+        beside = n_beside * self._tokens_of_a_made_up_row if n_beside else 0.0
+        return super().estimate_seconds(replace(work, tokens_trained=work.tokens_trained + round(beside)))
+
+    @cached_property
+    def _tokens_of_a_made_up_row(self) -> float:
+        sample = self.warm.examples[:ROWS_OF_LENGTHS]
+        return sum(self.count_tokens(example.prompt.source) for example in sample) / len(sample)
 
     def make_ready(self, on_step: Callable[[TrainingProgress], None]) -> None:
         """Train the warm start, where it is not in the cache."""
@@ -75,7 +91,8 @@ class WarmTaggerLearner(TaggerLearner):
         by_any = set(labels_that_map(labels).values())
         missed = [label for label in labels if label in by_any - known]
         text = (
-            f"{self.name}: warm: {self.warm.describe()} before the rows of the study; n counts the study's rows alone"
+            f"{self.name}: warm: {self.warm.describe()} before the rows of the study, some of them again beside these; "
+            "n counts the study's rows alone"
         )
         if not self.warm.is_ready:
             text += "; they are trained on once, before its first trial, and the result is kept in the cache"
@@ -104,7 +121,7 @@ class WarmTaggerLearner(TaggerLearner):
         """Fine-tune from the warm start, which is made first where it is not there."""
         self.make_ready(on_step)
         tuned = super().fine_tune(job, on_step)
-        tuned.record.path = f"warm: {self.warm.describe()} before; {tuned.record.path}"
+        tuned.record.path = f"warm: {self.warm.describe()} before and beside; {tuned.record.path}"
         return tuned
 
     def initial_model(self, examples: Sequence[TuningExample], head: Head, seed: int) -> SegmentClassifier:
@@ -128,6 +145,22 @@ class WarmTaggerLearner(TaggerLearner):
             joined = [*joined, *(sorted(new) if len(joined) * 2 > len(found.known_labels) else [])]
         return replace(found, classes=tag_names(labels), labels=labels, joined=joined)
 
+    def beside(self, own: TaggedTexts, head: Head) -> TaggedTexts:
+        """Return made-up rows with labels of the study of which its rows say nothing."""
+        warm, warm_head = self.warm.load()
+        with torch.inference_mode():
+            shares = self.probabilities(warm, own.texts)
+        read = np.concatenate([np.zeros((1, len(warm_head.classes)), dtype=np.float32), *shares]).sum(axis=0)
+        means = labels_to_rehearse(warm_head, head, itertools.chain(*own.tags), read)
+        rows = rows_to_rehearse(self.warm.examples, means)
+        numbers = {label: index for index, label in enumerate(head.known_labels)}
+        texts = split_words(self.tokenizer, [source for source, _ in rows]) if rows else []
+        tags = [
+            rehearsed_tags(source, words, spans, means, numbers)
+            for words, (source, spans) in zip(texts, rows, strict=True)
+        ]
+        return TaggedTexts(texts, tags)
+
     def _mixture(
         self, warm: SegmentClassifier, warm_head: Head, examples: Sequence[TuningExample], head: Head
     ) -> torch.Tensor:
@@ -135,15 +168,12 @@ class WarmTaggerLearner(TaggerLearner):
 
         What a label is called counts as much as `WORDS_OF_A_NAME` words of the training rows.
         """
-        form, numbers = head.span_format, {label: index for index, label in enumerate(head.known_labels)}
-        derived = [(e.prompt.source, form.derive(e.prompt.source, e.answer)) for e in examples]
-        usable = [(source, spans) for source, spans in derived if spans is not None]
-        texts = split_words(self.tokenizer, [source for source, _ in usable]) if usable else []
+        rows = self.tagged(examples, head)
         with torch.inference_mode():
-            found = self.probabilities(warm, texts)
+            found = self.probabilities(warm, rows.texts)
         mixture = WORDS_OF_A_NAME * _tags_by_name(warm_head, head)
-        for words, (_, spans), shares in zip(texts, usable, found, strict=True):
-            mixture.index_add_(0, torch.tensor(tags_of(words, spans, numbers), dtype=torch.long), torch.tensor(shares))
+        for tags, shares in zip(rows.tags, found, strict=True):
+            mixture.index_add_(0, torch.tensor(tags, dtype=torch.long), torch.tensor(shares))
         mixture[OUTSIDE] = torch.eye(warm.head.out_features)[OUTSIDE]
         return (mixture / mixture.sum(dim=1, keepdim=True).clamp(min=1e-6)).to(self.compute.device)
 
