@@ -101,7 +101,7 @@ class WarmTaggerLearner(TaggerLearner):
         )
         # docs/recipes.md has the measurements.
         helps = (
-            "where labels map it was better at 10 rows; from 25 on by 2.4 points of BLEU or less, once with more leaks"
+            "where labels map it was better at 10 rows; from 25 on by 2.4 points of BLEU or less"
             if mapped
             else "where no label maps it was not shown to be better"
         )
