@@ -230,6 +230,16 @@ def test_a_training_that_has_not_settled_asks_for_another_recipe_first():
     assert decision.reason == "It does no better on its own rows."
 
 
+def test_labelling_stops_where_no_test_row_is_missed():
+    own = learner_forecast("no gain that this test set can show", 0.0, forecasts=GAINS)
+    said = "At the best score: nothing above it can be shown."
+    own = replace(own, verdict=replace(own.verdict, reason="best score", sentence=said))
+    decision = decide_study(study(forecast=own))
+    assert decision.action == "stop"
+    assert decision.sentence == "Stop labelling more rows of this kind: no test row is missed."
+    assert decision.reason.startswith(said)
+
+
 @pytest.mark.parametrize(
     ("better", "rows", "said"),
     [
