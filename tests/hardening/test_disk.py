@@ -93,5 +93,7 @@ def test_a_read_only_file_system_is_one_line(tmp_path, monkeypatch):
 
     rows = write_rows(tmp_path)
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
-    with pytest.raises(EnvironmentProblem, match=r"not allowed to write at '.*'; choose another folder with --out"):
+    with pytest.raises(
+        EnvironmentProblem, match=r"not allowed to write at '.*'; choose another folder or change its rights$"
+    ):
         run(rows, tmp_path / "out", None, SlowLearner())

@@ -2,12 +2,14 @@
 
 import itertools
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tunecurve.learners.gliner.windows import cut_into_windows
 
 
+@example(n_pieces=[0] * 39 + [2] + [0] * 20, most_words=6, most_pieces=1)
+@example(n_pieces=[1] * 900 + [700, 1, 1], most_words=800, most_pieces=800)
 @given(st.lists(st.integers(0, 30), max_size=60), st.integers(1, 20), st.none() | st.integers(1, 60))
 def test_every_word_is_read_and_is_one_windows_own(n_pieces, most_words, most_pieces):
     windows = cut_into_windows(n_pieces, most_words, most_pieces)

@@ -39,12 +39,15 @@ def cut_into_windows(n_pieces: Sequence[int], most_words: int, most_pieces: int 
     first = own_first = 0
     while first < len(n_pieces):
         end = _end_of(n_pieces, first, most_words, most_pieces)
+        if end <= own_first:  # a long word follows those that are shared: it leaves no room for them
+            first, end = own_first, _end_of(n_pieces, own_first, most_words, most_pieces)
         if end == len(n_pieces):
             return [*windows, Window(first, end, own_first, end)]
         shared = (end - first) // 4
         # Own words end amid those that are shared: whatever begins there has words of both windows around it.
-        windows.append(Window(first, end, own_first, end - shared // 2))
-        first, own_first = end - shared, end - shared // 2
+        own_end = max(end - shared // 2, own_first + 1)
+        windows.append(Window(first, end, own_first, own_end))
+        first, own_first = min(end - shared, own_end), own_end
     return windows
 
 
