@@ -52,6 +52,25 @@ def test_seeds_that_agree_settle_that_it_was_a_jump() -> None:
     assert any("The 3 runs at n=800 scored 48 better than all before" in note for note in answer.notes)
 
 
+def test_no_plateau_has_begun_before_a_gain_that_was_measured() -> None:
+    """Curves that start anew at a jump were flat before it: their plateau began at 50, with 48 points still to come."""
+    agreeing = forecast([50, 100, 200, 400, 800, 800, 800], [20, 21, 20, 22, 70, 69, 71]).plateau
+    assert agreeing.low > 400
+    lone = forecast([50, 100, 200, 400, 800], [20, 21, 20, 22, 70]).plateau
+    assert lone.low == 50, "one run may have been lucky"
+    rise = forecast([50, 100, 200, 400], [40, 60, 80, 80.2]).plateau
+    assert rise.low > 100
+
+
+def test_seeds_that_disagree_by_more_than_the_test_rows_are_the_reason() -> None:
+    def reason(*scores: float) -> str | None:
+        points = CurvePoints([50, 100, 200, 400, *[800] * len(scores)], [40, 41, 40.5, 42, *scores], n_test=200)
+        return forecast_curve(points, (0, 100)).verdict.reason
+
+    assert reason(75, 43, 41) == "noise"
+    assert reason(75, 76, 74) == "test set"
+
+
 def test_a_lucky_run_that_a_later_size_contradicts_is_left_behind() -> None:
     answer = forecast([50, 100, 200, 400, 800], [20, 21, 20, 70, 22])
     assert answer.forecasts[0].median < 40

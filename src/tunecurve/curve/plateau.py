@@ -17,6 +17,7 @@ from tunecurve.curve.collapse import RERUNS, RERUNS_OF_A_JUMP, may_be_luck, may_
 from tunecurve.curve.decision import Prices, labels_missing
 from tunecurve.curve.drops import drop_at_the_end, end_words
 from tunecurve.curve.imagined import TEST_SET_TIMES, Imagined, StepKind, chance_of_a_word
+from tunecurve.curve.measured_gain import last_measured_gain
 from tunecurve.curve.points import Floats, PreparedCurve
 from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
 from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, size_interval
@@ -99,10 +100,12 @@ def find_plateau(predictive: Predictive, delta: float) -> Plateau:
 
     ``size`` is the best estimate, the median over drawn curves; ``sure_size`` the first size where every later gain is
     small with P >= 0.8, which comes later by its nature. ``observed`` says whether the plateau has begun by the
-    largest measured size with P >= 0.8; until then the words are "not yet observed".
+    largest measured size with P >= 0.8; until then the words are "not yet observed". Before a gain that was measured none has begun,
+    whatever curves say that start anew at a jump.
     """
     size, gains = doubling_gains(predictive)
     small = gains < delta
+    small[:, size <= last_measured_gain(predictive, delta)] = False
     for_good = np.logical_and.accumulate(small[:, ::-1], axis=1)[:, ::-1]
     sure = np.flatnonzero(np.minimum.accumulate(small.mean(axis=0)[::-1])[::-1] >= SURE)
     crossing = size_interval(first_crossing(for_good, size))
@@ -219,12 +222,12 @@ def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep],
         return "jump"
     last_error = float(np.exp(curve.log_error[-1])) * curve.scale.unit
     run = float(predictive.run_variance(curve.size[-1:])[0]) / curve.replicates[-1]
-    first = "shapes"
-    if _seeds_hide(predictive, delta):
+    first, of_runs, of_rows = "shapes", float(np.sqrt(2.0 * run)) * last_error, resolution(predictive)
+    if _seeds_hide(predictive, delta) or (curve.replicated and of_runs >= max(delta, of_rows)):
         return "noise"
-    if resolution(predictive) >= delta:
+    if of_rows >= delta:
         first = "test set"
-    elif np.sqrt(2.0 * run) * last_error >= delta:
+    elif of_runs >= delta:
         first = "noise"
     has_few = len(curve.size) < ENOUGH_SIZES or curve.size[-1] < ENOUGH_SPAN * curve.size[0]
     return "sizes" if has_few and (first == "shapes" or not _may_settle(steps, REASONS[first][1])) else first
