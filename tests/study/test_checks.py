@@ -350,6 +350,32 @@ def test_a_perfect_tagger_labels_what_it_can_of_a_target_that_it_cannot_write(ch
     assert "leaks" not in caught.blocks
 
 
+def test_a_label_that_no_training_row_has_is_named_and_can_be_masked_under_another_name():
+    from tunecurve.learners.encoder.tagger import TaggerLearner
+    from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
+    from tunecurve.learners.torch.device import choose_compute
+
+    tagger = TaggerLearner("tagger", resolve_encoder(BUILTIN_ENCODER), choose_compute("cpu", 1))
+    whole = rows_of(60)
+    rows = [
+        replace(row, target=row.target.replace("[CITY]", "[TOWN]")) if n % 3 == 0 else row
+        for n, row in enumerate(whole)
+    ]
+    prompts, _ = prompts_of(rows)
+    _, examples = prompts_of(whole)
+    trip = tagger.return_targets(prompts, [row.target for row in rows], examples)
+    (lost,) = trip.losses
+    assert (lost.step, lost.rows) == ("labels", tuple(range(0, 60, 3)))
+    assert all("[TOWN]" not in text for text in trip.texts)
+    assert [text.count("[") for text in trip.texts] == [row.target.count("[") for row in rows]
+    known = check(rows, trips={"tagger": trip})
+    (caught,) = found(known, "ceiling")
+    assert "20 of 60 test rows have a label that no training row has: TOWN" in caught.text
+    assert caught.remedy == "label training rows with it, or leave these test rows out"
+    assert "would leak" not in caught.text
+    assert "leaks" not in caught.blocks
+
+
 def test_a_perfect_entity_tagger_lists_the_entities_that_the_input_has():
     from tunecurve.formats.spans import EntityFormat
 

@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from tunecurve.formats.spans import EntityFormat, LabelledSpan, MaskFormat
-from tunecurve.learners.base import Loss, RoundTrip, TargetLoss
+from tunecurve.learners.base import RoundTrip, TargetLoss
 from tunecurve.learners.encoder.head import Calibrated, Head
 from tunecurve.learners.encoder.learner import EncoderLearner, class_weights
+from tunecurve.learners.encoder.lost_targets import lost_labels, lost_spans
 from tunecurve.learners.encoder.masking_budget import within_budget
 from tunecurve.learners.encoder.model import SegmentClassifier, batches_by_length, make_segments, precision
 from tunecurve.learners.encoder.rehearsal import n_beside
@@ -30,6 +31,7 @@ from tunecurve.learners.encoder.tags import (
     runs_of_tags,
     tag_names,
     tags_of,
+    under_known_labels,
     with_gaps_filled,
 )
 from tunecurve.learners.encoder.train import TrainingTask
@@ -214,23 +216,28 @@ class TaggerLearner(EncoderLearner):
     def return_targets(
         self, prompts: Sequence[Prompt], targets: Sequence[str], examples: Sequence[TuningExample]
     ) -> RoundTrip:
-        """Send the right answers through spans, one tag a word, and rendering."""
+        """Send the right answers through spans, one tag a word, and rendering; labels that no example has are written as others."""
         head = self.prepare(examples)
         form, numbers = head.span_format, {label: index for index, label in enumerate(head.known_labels)}
         sources = [prompt.source for prompt in prompts]
-        kept, lost = [], []
+        kept: list[str] = []
+        lost: list[int] = []
+        unseen: dict[int, set[str]] = {}
         for row, (source, target, words) in enumerate(
             zip(sources, targets, split_words(self.tokenizer, sources), strict=True)
         ):
-            spans = form.derive(source, target)
-            tags = tags_of(words, form.nearest(source, target) if spans is None else spans, numbers)
+            spans = form.nearest(source, target) if (whole := form.derive(source, target)) is None else whole
+            new_labels = {span.label for span in spans} - {*head.known_labels}
+            tags = tags_of(
+                words, spans if head.format is None else under_known_labels(spans, head.known_labels), numbers
+            )
             certain = np.eye(len(head.classes), dtype=np.float32)[tags]
             kept.append(form.render(source, found_spans(source, words, certain, head)))
-            if kept[-1] != target:
+            if whole is not None and new_labels:
+                unseen[row] = new_labels
+            elif kept[-1] != target:
                 lost.append(row)
-        what = "test targets cannot be written as labelled words of their inputs"
-        remedy = "check these targets, or let a language model stand beside the tagger"
-        return RoundTrip(kept, (Loss("tags", tuple(lost), what, remedy),) if lost else ())
+        return RoundTrip(kept, (*lost_labels(unseen), *lost_spans(lost)))
 
     def calibrate(self, model: SegmentClassifier, examples: Sequence[TuningExample], head: Head) -> Calibrated:
         """Return the head with the lowest threshold that keeps over-masking within the budget, on held-out examples."""

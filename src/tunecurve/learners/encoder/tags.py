@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,16 @@ def tags_of(words: Words, spans: Sequence[LabelledSpan], label_numbers: dict[str
                 tags[number] = 1 + 2 * label_numbers[span.label] + (0 if is_first else 1)
                 is_first = False
     return tags
+
+
+def under_known_labels(spans: Sequence[LabelledSpan], known: Sequence[str]) -> list[LabelledSpan]:
+    """Return the spans with labels that are not known called otherwise: by a known one that no other span of them has, where there is one.
+
+    What is masked is so told from what it is called: who knows no such label can still leave nothing of it in the text.
+    """
+    named = {span.label for span in spans}
+    other = next((label for label in known if label not in named), known[0] if known else None)
+    return [span if span.label in known or other is None else replace(span, label=other) for span in spans]
 
 
 def joined_labels(rows: Sequence[tuple[str, Sequence[LabelledSpan]]], labels: Sequence[str]) -> list[str]:

@@ -209,7 +209,10 @@ class ConstrainedLearner(LocalLearner):
         if not other:
             return found
         texts = ["" if row in other else text for row, text in enumerate(found.texts)]
-        what = f"test targets have {self.unseen_in} that no training row has, so that a tuned constrained model cannot write them"
+        what = (
+            f"test targets have {self.unseen_in} that no training row has, so that a tuned constrained model cannot write them "
+            "(counted as empty answers here)"
+        )
         return RoundTrip(
             texts, (*found.losses, Loss("shape", other, what, "see the model without 'constrained:' beside it"))
         )
