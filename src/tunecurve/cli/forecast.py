@@ -206,20 +206,25 @@ def _settling_line(step: SettlingStep, *, chances: bool) -> str:
 
     How often it settles the word is said only where it was judged: counted roughly, real verdicts came up to 93 points apart.
     """
+    from tunecurve.curve.imagined import COUNTED
+    from tunecurve.wording import of_hundred
+
     cost = "" if step.cost is None else f", costs {step.cost:.4g}"
-    how_often = f" (a plain word after {100 * step.chance:.0f} of 100 expected outcomes)" if chances else ""
+    how_often = f" (a plain word after {of_hundred(step.chance, COUNTED)} expected outcomes)" if chances else ""
     return f"    Next: {step.what}{cost}{how_often}"
 
 
 def _plateau_lines(plateau: Plateau | None) -> list[str]:
+    from tunecurve.wording import chance_in_words
+
     if plateau is None:
         return []
     what = f"  Plateau (doublings gain less than {plateau.delta:.3g})"
     interval = f"80 % interval {_size_word(plateau.low)} to {_size_word(plateau.high)}"
     if plateau.observed:
-        begun = f"it has begun with probability {plateau.probability:.2f}"
+        begun = f"it has begun with probability {chance_in_words(plateau.probability)}"
         return [f"{what}: from n {_size_word(plateau.size)}, {interval}; {begun}."]
-    begun = f"not yet observed (begun with probability {plateau.probability:.2f})"
+    begun = f"not yet observed (begun with probability {chance_in_words(plateau.probability)})"
     if plateau.low is None:
         return [f"{what}: {begun}; none expected up to 8 times the data."]
     if plateau.size is None:
@@ -228,10 +233,14 @@ def _plateau_lines(plateau: Plateau | None) -> list[str]:
 
 
 def _target_lines(target: Target | None) -> list[str]:
+    from tunecurve.wording import chance_in_words
+
     if target is None:
         return []
     size = target.required_size
-    return [f"  Target {target.target:g}: required n {_size_words(size)}; never: {size.never_probability:.2f}."]
+    return [
+        f"  Target {target.target:g}: required n {_size_words(size)}; never: {chance_in_words(size.never_probability)}."
+    ]
 
 
 def _rival_lines(crossover: Crossover | None) -> list[str]:

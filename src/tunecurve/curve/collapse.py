@@ -8,6 +8,7 @@ import numpy as np
 
 from tunecurve.curve.decision import Prices
 from tunecurve.curve.points import CurvePoints, PreparedCurve, checked_arrays
+from tunecurve.wording import chance_in_words
 
 # A lone run at the largest size is doubted when its error is this much above the smallest before it (in logarithms), or above
 # twice what the test rows explain; another one when it belongs to the curve with less than even chances.
@@ -90,7 +91,7 @@ def rerun_notes(curve: PreparedCurve, suspects: Sequence[tuple[float, float]], p
                 "collapse from a plateau"
             )
         elif chance >= SUSPECT:
-            doubt = f"The run at n={size:g} does not fit the others (probability {chance:.2f})"
+            doubt = f"The run at n={size:g} does not fit the others (probability {chance_in_words(chance)})"
         else:
             continue
         cost = prices.measurement(0.0, RERUNS, size)

@@ -17,6 +17,7 @@ from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import Predictive
 from tunecurve.curve.targets import TRUSTED_MULTIPLE
 from tunecurve.errors import UsageError
+from tunecurve.wording import chance_in_words
 
 # Sums and products of larger prices overflow, and nobody pays them.
 MOST_PRICE = 1e15
@@ -134,5 +135,5 @@ def _sentence(chosen: NextRound | Stop, best: NextRound) -> str:
     return (
         f"Go to {chosen.n:g} examples: expected worth {chosen.net_gain + chosen.cost:.4g} less cost {chosen.cost:.4g} is a net gain "
         f"of {chosen.net_gain:.4g}; "
-        f"it pays with probability {chosen.chance_it_pays:.2f}."
+        f"it pays with probability {chance_in_words(chosen.chance_it_pays)}."
     )

@@ -16,14 +16,16 @@ from tunecurve.curve.answer import BackTest, CurveAnswer, Gain, Interval, Measur
 from tunecurve.curve.borrowed import FIRST_SIZES, SHARE_OF_THE_FLOOR, rows_to_find_out, with_start
 from tunecurve.curve.collapse import jump_notes, odd_run_notes, rerun_notes
 from tunecurve.curve.decision import Prices, decide
+from tunecurve.curve.deltas import default_delta
 from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.kinds import FEWEST_SIZES
-from tunecurve.curve.plateau import default_delta, find_plateau, is_speculative, judge
+from tunecurve.curve.plateau import find_plateau, is_speculative, judge
 from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare
 from tunecurve.curve.predictive import Predictive, predict
 from tunecurve.curve.priors import KINDS
 from tunecurve.curve.ranges import unused_rows, usual_range
 from tunecurve.curve.runs import mean_note, runs_behind
+from tunecurve.curve.slowing import slowing_notes
 from tunecurve.curve.targets import crossover, reach_target
 from tunecurve.curve.units import unit_notes
 from tunecurve.errors import UsageError
@@ -333,6 +335,7 @@ def _notes(predictive: Predictive, asked: Floats, prices: Prices) -> list[str]:
         notes.append("No size was run with more than one seed: the noise of one run is guessed, not measured.")
     if predictive.curve.scale.kind == "bounded" and predictive.curve.log_error[-1] <= np.log(NEAR_THE_BEST + 1.0):
         notes.append(TOO_NARROW)
+    notes += slowing_notes(predictive.curve)
     notes += rerun_notes(predictive.curve, predictive.suspects(), prices)
     notes += jump_notes(predictive.curve, predictive.jump_probability, prices)
     return notes

@@ -1,8 +1,7 @@
 """Where the curve flattens, and whether it still rises: a size, a probability, and a plain word.
 
 A curve is on its plateau from the first size after which no doubling gains more than `delta`. The word for today is
-about the next doubling: `rising`, `flat`, or `cannot tell`, and for the last, what would settle it. What settles it
-is found by asking the drawn curves: imagine the new measurement, update, and count how often the word would be clear.
+about the next doubling: `rising`, `flat`, or `cannot tell`, and for the last, what would settle it (`settling`).
 """
 
 from __future__ import annotations
@@ -13,25 +12,30 @@ from dataclasses import replace
 import numpy as np
 
 from tunecurve.curve.answer import Plateau, SettlingStep, Verdict, Word
-from tunecurve.curve.collapse import RERUNS, RERUNS_OF_A_JUMP, may_be_luck, may_have_collapsed
-from tunecurve.curve.decision import Prices, labels_missing
+from tunecurve.curve.collapse import may_be_luck, may_have_collapsed
+from tunecurve.curve.decision import Prices
+from tunecurve.curve.deltas import matters_by_default, resolution
 from tunecurve.curve.drops import drop_at_the_end, end_words
-from tunecurve.curve.imagined import TEST_SET_TIMES, Imagined, StepKind, chance_of_a_word
+from tunecurve.curve.imagined import COUNTED
 from tunecurve.curve.measured_gain import last_measured_gain
-from tunecurve.curve.points import Floats, PreparedCurve
+from tunecurve.curve.points import Floats
 from tunecurve.curve.predictive import STEPS_PER_DOUBLING, Predictive
+from tunecurve.curve.settling import (
+    LEAST_SPAN,
+    SURE,
+    are_too_close,
+    cheapest,
+    count_apart,
+    is_plain,
+    may_settle,
+    settling_steps,
+)
 from tunecurve.curve.targets import TRUSTED_MULTIPLE, first_crossing, size_interval
 from tunecurve.curve.units import in_digits
+from tunecurve.wording import chance_in_words, of_hundred
 
-# How sure the tool must be before it uses a plain word.
-SURE = 0.8
-# Default gain per doubling that matters: one point of a 0-100 metric, or one per cent of the last loss.
-DEFAULT_DELTA_PERCENT = 1.0
 # Doublings beyond the data that a plateau must hold.
 PLATEAU_DOUBLINGS = 3
-IMAGINED_OUTCOMES = 40
-# A step that settles the word less often is no answer to what is in the way.
-WORTH_A_TRY = 0.1
 # What is said where a gain is unlikely, but the test set could not have shown it.
 NOTHING_SHOWN: Word = "no gain that this test set can show"
 # Its reason where the last score is the best there is, and what is said then; rows without a miss bound the share of misses among all.
@@ -65,24 +69,6 @@ ONE_RUN = ("collapse", "jump")
 HARDLY = {"test set": "one four times as large", "noise": "three more seeds"}
 
 
-def default_delta(predictive: Predictive) -> float:
-    """Smallest gain per doubling that is worth a word, in score units: what matters, or what the test set resolves."""
-    return max(matters_by_default(predictive), resolution(predictive))
-
-
-def matters_by_default(predictive: Predictive) -> float:
-    """Gain per doubling that matters where nobody says so, in score units."""
-    scale = predictive.curve.scale
-    last_error = float(np.exp(predictive.curve.log_error[-1]))
-    return DEFAULT_DELTA_PERCENT * (1.0 if scale.kind == "bounded" else last_error / 100.0) * scale.unit
-
-
-def resolution(predictive: Predictive) -> float:
-    """SD of the difference of two scores from the test rows alone, in score units; 0 where the rows are not known."""
-    last_error = float(np.exp(predictive.curve.log_error[-1]))
-    return float(np.sqrt(2.0 * predictive.curve.own_test_variance)) * last_error * predictive.curve.scale.unit
-
-
 def doubling_gains(predictive: Predictive) -> tuple[Floats, Floats]:
     """Sizes, and the gain in score (positive is better) from doubling each, shape (n_draws, n_sizes).
 
@@ -100,8 +86,8 @@ def find_plateau(predictive: Predictive, delta: float) -> Plateau:
 
     ``size`` is the best estimate, the median over drawn curves; ``sure_size`` the first size where every later gain is
     small with P >= 0.8, which comes later by its nature. ``observed`` says whether the plateau has begun by the
-    largest measured size with P >= 0.8; until then the words are "not yet observed". Before a gain that was measured none has begun,
-    whatever curves say that start anew at a jump.
+    largest measured size with P >= 0.8, from sizes that are not too close for any word; until then the words are "not yet
+    observed". Before a gain that was measured none has begun, whatever curves say that start anew at a jump.
     """
     size, gains = doubling_gains(predictive)
     small = gains < delta
@@ -111,7 +97,8 @@ def find_plateau(predictive: Predictive, delta: float) -> Plateau:
     crossing = size_interval(first_crossing(for_good, size))
     begun = float(for_good[:, predictive.search_last].mean())
     sure_size = round(float(size[sure[0]]), 1) if sure.size else None
-    return Plateau(crossing.median, crossing.low, crossing.high, sure_size, begun >= SURE, begun, delta)
+    is_observed = begun >= SURE and not are_too_close(predictive.curve)
+    return Plateau(crossing.median, crossing.low, crossing.high, sure_size, is_observed, begun, delta)
 
 
 def judge(
@@ -141,30 +128,31 @@ def judge(
     expected = float(gain.mean())
     low, high = np.quantile(gain, [0.1, 0.9])
     shown, from_, to = (in_digits(value, delta) for value in (expected, low, high))
-    numbers = f"doubling the {last:g} examples would gain {shown} (80 % interval {from_} to {to})"
+    numbers = f"doubling the {last:g} examples would gain {shown} on average (80 % interval {from_} to {to})"
     is_lone_jump = may_be_luck(predictive.curve, predictive.jump_probability)
-    if rising >= SURE and not is_lone_jump:
-        sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {rising:.2f}."
-        return _beside_a_drop(predictive, Verdict("rising", sentence, rising, expected, []), gain >= delta, prices)
-    if _is_plain(predictive.curve, rising) and not is_lone_jump:
-        verdict = _no_gain(predictive, delta, rising, expected, numbers)
+    if is_plain(predictive.curve, rising) and not is_lone_jump:
+        sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {chance_in_words(rising)}."
+        verdict = Verdict("rising", sentence, rising, expected, [])
+        verdict = verdict if rising >= SURE else _no_gain(predictive, delta, rising, expected, numbers)
         return _beside_a_drop(predictive, verdict, gain >= delta, prices)
     settle = settling_steps(predictive, gain >= delta, prices or Prices(), delta if judged_steps else None)
     reason = _reason(predictive, delta, settle, settled=settled)
     words, step_kind = _words(predictive, reason, settle, judged=judged_steps)
     sides = "on both sides of" if rising > 1.0 - SURE else "less than"
     is_one_run = reason in ONE_RUN
+    alone = "its" if is_one_run else "their" if are_too_close(predictive.curve) else ""
     by_luck = " (so much two scores differ by the luck of the test rows)" if delta == resolution(predictive) else ""
+    chance = chance_in_words(rising)
     sentence = (
-        f"Cannot tell: {numbers}, {sides} the {delta:.3g} that matters{by_luck} (probability {rising:.2f}), because {words}."
-        if not is_one_run
-        else f"Cannot tell, because {words}. Taken at its word, {numbers}; probability of {delta:.3g} or more {rising:.2f}."
+        f"Cannot tell: {numbers}, {sides} the {delta:.3g} that matters{by_luck} (probability {chance}), because {words}."
+        if not alone
+        else f"Cannot tell, because {words}. Taken at {alone} word, {numbers}; probability of {delta:.3g} or more {chance}."
     )
     is_settled = reason != "training not settled"
     sentence += "" if is_settled else " First step: train longer at the largest size."
     # What a run that may have collapsed, or been lucky, needs is a rerun, whatever it may settle.
     weighed = settle if not is_one_run else [step for step in settle if step.kind == step_kind]
-    answer = _cheapest(weighed, step_kind) if is_settled else None
+    answer = cheapest(weighed, step_kind) if is_settled else None
     return Verdict("cannot tell", sentence, rising, expected, settle, reason, answer)
 
 
@@ -181,7 +169,7 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
         if _seeds_hide(predictive, delta):
             sentence += SEEDS_TOO
         return Verdict(NOTHING_SHOWN, sentence, rising, expected, [], "test set")
-    sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability only {rising:.2f}."
+    sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability {chance_in_words(rising, few='only ')}."
     if shows == 0.0 and predictive.curve.scale.kind == "bounded":
         sentence += NOT_CHECKED
     return Verdict("flat", sentence, rising, expected, [])
@@ -216,6 +204,8 @@ def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep],
     curve = predictive.curve
     if not settled:
         return "training not settled"
+    if are_too_close(curve):
+        return "sizes"
     if may_have_collapsed(curve):
         return "collapse"
     if may_be_luck(curve, predictive.jump_probability):
@@ -230,7 +220,7 @@ def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep],
     elif of_runs >= delta:
         first = "noise"
     has_few = len(curve.size) < ENOUGH_SIZES or curve.size[-1] < ENOUGH_SPAN * curve.size[0]
-    return "sizes" if has_few and (first == "shapes" or not _may_settle(steps, REASONS[first][1])) else first
+    return "sizes" if has_few and (first == "shapes" or not may_settle(steps, REASONS[first][1])) else first
 
 
 def _seeds_hide(predictive: Predictive, delta: float) -> bool:
@@ -251,93 +241,16 @@ def _words(predictive: Predictive, reason: str, steps: Sequence[SettlingStep], *
     if reason == "sizes":
         few, close = f"{len(size)} sizes are too few", f"sizes from {size[0]:g} to {size[-1]:g} are too close"
         words = close if size[-1] < ENOUGH_SPAN * size[0] else few
-    elif reason in HARDLY and not _may_settle(steps, kind):
+        if size[-1] >= LEAST_SPAN * size[0] and are_too_close(predictive.curve):
+            words = f"of the {len(size)} sizes only {count_apart(size)} lie a quarter apart"
+    elif reason in HARDLY and not may_settle(steps, kind):
         best = max(step.chance for step in steps if step.kind == kind)
-        rarely = "in none" if best == 0.0 else f"in {100 * best:.0f} of 100"
         words += (
-            f"; {HARDLY[reason]} would settle it {rarely} of the outcomes that are expected"
+            f"; {HARDLY[reason]} would settle it in {of_hundred(best, COUNTED)} of the outcomes that are expected"
             if judged
             else f"; by a rough count {HARDLY[reason]} would hardly settle it"
         )
     return words, kind
-
-
-def _may_settle(steps: Sequence[SettlingStep], kind: str) -> bool:
-    """Whether one of the steps of a kind settles the word often enough to be tried."""
-    return any(step.kind == kind and step.chance >= WORTH_A_TRY for step in steps)
-
-
-def _cheapest(steps: Sequence[SettlingStep], kind: str) -> SettlingStep:
-    """Return the step with the lowest price, else with the fewest labels and runs: of those of a kind that may settle it.
-
-    Where none of these may, of all that may; where nothing may, of that kind all the same.
-    """
-    own = [step for step in steps if step.kind == kind]
-    hopeful = [[step for step in some if step.chance >= WORTH_A_TRY] for some in (own, steps)]
-    return min(next(filter(None, hopeful), own), key=lambda step: (step.cost or 0.0, step.more_labels, step.more_runs))
-
-
-def settling_steps(
-    predictive: Predictive, rises: np.ndarray, prices: Prices, judged_by: float | None = None
-) -> list[SettlingStep]:
-    """Measurements that could settle the word, the most promising first.
-
-    Each is imagined as one more observation of the curve at a size: its outcome is drawn from the forecast, the drawn
-    curves are reweighted, and the share of outcomes that end with a plain word is counted (a pre-posterior analysis).
-    With `judged_by`, the gain that matters, this very engine judges the curves that some outcomes leave, instead.
-    The cost is that of labels and training runs, as far as they have a price; None when nothing has one.
-    """
-    last = predictive.last_size
-    run = float(predictive.run_variance(np.array([last]))[0])
-    own = predictive.curve.own_test_variance
-    seeds, reruns = "three more seeds", RERUNS
-    if may_be_luck(predictive.curve, predictive.jump_probability):
-        seeds, reruns = "another seed", RERUNS_OF_A_JUMP
-    options: list[tuple[StepKind, str, float, float, float, int]] = [
-        ("seeds", f"{seeds} at the largest size", last, run / reruns, 0.0, reruns),
-        ("size", f"one more size: {2 * last:g} examples", 2.0 * last, run, last, 1),
-        ("size", f"one more size: {4 * last:g} examples", 4.0 * last, run, 3.0 * last, 1),
-    ]
-    if own > 0:
-        more = (TEST_SET_TIMES - 1.0) * (predictive.curve.test_rows or 0.0)
-        noise = (run + own) / TEST_SET_TIMES
-        options.append(("test set", "a test set four times as large", last, noise, more, 0))
-    steps = []
-    for kind, what, size, variance, more_rows, runs in options:
-        if judged_by is None:
-            chance = _chance_to_settle(predictive.latent_log_error(size), variance, rises)
-        else:
-            chance = _judged_chance(predictive, Imagined(kind, size, max(runs, 1)), judged_by)
-        more_labels = float(labels_missing(more_rows, last, prices.labelled))
-        cost = prices.measurement(more_labels, runs, size)
-        steps.append(SettlingStep(kind, what, size, chance, more_labels, runs, cost))
-    return sorted(steps, key=lambda step: -step.chance)
-
-
-def _judged_chance(predictive: Predictive, step: Imagined, delta: float) -> float:
-    """Share of imagined outcomes after which this engine says a plain word of the next doubling from the largest size then."""
-    is_default = delta == default_delta(predictive)
-
-    def rise(later: Predictive) -> float:
-        wanted = default_delta(later) if is_default else delta
-        scores = later.curve_scores(later.last_size * np.array([1.0, 2.0]))
-        return float(np.mean(later.curve.scale.sign * (scores[:, 1] - scores[:, 0]) >= wanted))
-
-    return chance_of_a_word(predictive, step, rise, _is_plain)
-
-
-def _is_plain(curve: PreparedCurve, rising: float) -> bool:
-    """Whether a curve whose next doubling gains what matters with that probability gets a word other than `cannot tell`."""
-    return rising >= SURE or (rising <= 1.0 - SURE and not may_have_collapsed(curve))
-
-
-def _chance_to_settle(latent: Floats, variance: float, rises: np.ndarray) -> float:
-    """Share of imagined outcomes after which P(rises) is above 0.8 or below 0.2."""
-    outcomes = np.quantile(latent, (np.arange(IMAGINED_OUTCOMES) + 0.5) / IMAGINED_OUTCOMES)
-    spread = max(variance, 1e-8)
-    weight = np.exp(-0.5 * (outcomes[:, None] - latent[None, :]) ** 2 / spread)
-    chance = weight @ rises / np.maximum(weight.sum(axis=1), 1e-300)
-    return float(np.mean((chance >= SURE) | (chance <= 1.0 - SURE)))
 
 
 def is_speculative(size: float, last_size: float) -> bool:

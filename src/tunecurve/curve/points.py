@@ -194,6 +194,11 @@ class PreparedCurve:
         """Whether the mean score of the largest size is the best that the metric has."""
         return self.scale.kind == "bounded" and bool(self.mean_score[-1] == self.scale.best)
 
+    @property
+    def is_flawless(self) -> bool:
+        """Whether the mean score of every size is the best that the metric has."""
+        return self.is_at_best and bool((self.mean_score == self.scale.best).all())
+
     def step_variance(self, first: int, second: int) -> float:
         """Return the variance of the difference of two sizes' log errors: seeds, and what they do not share of the test rows."""
         if self.test_covariance is None:

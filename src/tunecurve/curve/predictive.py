@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunecurve.curve.calibration import recalibrate, smaller_falls
-from tunecurve.curve.kinds import kind_probabilities
+from tunecurve.curve.kinds import FEWEST_SIZES, kind_probabilities
 from tunecurve.curve.points import CEILING_OFFSET, SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
 from tunecurve.curve.posterior import CurveDraws, draw_curves, explain, fit, normal_scores
 from tunecurve.curve.priors import (
@@ -140,7 +140,7 @@ class Predictive:
 
     def _recalibrated(self, log_error: Floats, doublings: Floats) -> Floats:
         """Each kind's draws after its own calibration; that of language models is the last, of all that may be one."""
-        sizes, replicated = len(self.curve.size) - self.curve.starts, self.curve.replicated
+        sizes, replicated = self._telling_sizes, self.curve.replicated
         result = log_error.copy()
         for index, prior in enumerate(self.priors):
             mine = self.draws.prior == index
@@ -149,6 +149,12 @@ class Predictive:
         if any(prior.kind == LANGUAGE_MODEL for prior in self.priors):
             result = recalibrate(result, LANGUAGE_MODEL, doublings, sizes, replicated=replicated)
         return smaller_falls(result, float(self.curve.log_error[-1]), doublings, sizes)
+
+    @property
+    def _telling_sizes(self) -> int:
+        """Measured sizes that make the fit surer, which calibration takes back; of a curve that never missed, no more than the fewest."""
+        measured = len(self.curve.size) - self.curve.starts
+        return min(measured, FEWEST_SIZES) if self.curve.is_flawless else measured
 
     def curve_scores(self, size: Floats) -> Floats:
         """Draws (n_draws, n_at) of the expected score on this test set."""

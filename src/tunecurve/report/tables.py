@@ -14,7 +14,7 @@ from tunecurve.results.records.advice import LearnerForecast
 from tunecurve.results.records.points import Point, Score
 from tunecurve.study.answer_report import AnswerSummary
 from tunecurve.study.found_instruction import Optimisation
-from tunecurve.wording import first_of
+from tunecurve.wording import SMALLEST_CHANCE, chance_in_words, first_of
 
 TIDY_COLUMNS = (
     "learner", "strategy", "shots", "train_size", "seed", "metric", "score", "steps", "epochs", "train_seconds",
@@ -304,7 +304,11 @@ def _rows(size: float | None) -> str:
 
 def _size_text(size: SizeInterval) -> str:
     """Return a required size in words: median, interval, and how likely it is never reached."""
-    never = f"; never: probability {size.never_probability:.2f}" if size.never_probability >= 0.005 else ""
+    never = (
+        f"; never: probability {chance_in_words(size.never_probability)}"
+        if size.never_probability >= SMALLEST_CHANCE
+        else ""
+    )
     median = "more likely never than ever" if size.median is None else f"at about {size.median:,.0f} rows"
     return f"{median} ({100 * size.level:.0f} % interval {_rows(size.low)} to {_rows(size.high)}{never})"
 
@@ -312,13 +316,13 @@ def _size_text(size: SizeInterval) -> str:
 def _crossover_text(found: Crossover) -> str:
     return (
         f"fine-tuning overtakes {found.rival} ({found.rival_score:.1f}) {_size_text(found.size)}; "
-        f"ahead at the largest size measured with probability {found.probability_ahead_at_largest_size:.2f}"
+        f"ahead at the largest size measured with probability {chance_in_words(found.probability_ahead_at_largest_size)}"
     )
 
 
 def _plateau_text(plateau: Plateau, last: float) -> str:
     """Return whether the plateau has begun and from where on a doubling gains less than what matters."""
-    begun = f"begun with probability {plateau.probability:.2f}"
+    begun = f"begun with probability {chance_in_words(plateau.probability)}"
     state = begun if plateau.observed else f"not yet observed ({begun})"
     where = "no size in sight from which" if plateau.size is None else f"from about {plateau.size:,.0f} rows on"
     if plateau.size is not None and plateau.size <= last:

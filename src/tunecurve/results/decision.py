@@ -24,6 +24,7 @@ from tunecurve.results.records.test_set import NextRows
 from tunecurve.results.risk import greatest_risk
 from tunecurve.results.test_set.entries import about
 from tunecurve.results.test_set.next_rows import MOST_TIMES, rows_in_question
+from tunecurve.wording import chance_in_words
 
 # A size that is less than so many times the largest one tells hardly more than that one.
 LEAST_STEP = 1.25
@@ -316,9 +317,7 @@ class _OneLearner:
         assert target is not None
         size = target.required_size
         if size.median is None:
-            return (
-                f"The target of {target.target:g} is probably never reached (probability {size.never_probability:.2f})."
-            )
+            return f"The target of {target.target:g} is probably never reached (probability {chance_in_words(size.never_probability)})."
         high = "never" if size.high is None else f"{size.high:,.0f}"
         low = "never" if size.low is None else f"{size.low:,.0f}"
         far = ", speculative" if target.speculative else ""
