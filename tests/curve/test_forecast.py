@@ -472,3 +472,55 @@ def test_what_is_learned_for_three_sizes_and_more_leaves_fewer_as_they_were(monk
     before = widths()
     assert now[:2] == before[:2]
     assert now[2] < before[2]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "scores", "words"),
+    [
+        ([50, 51, 52], [60, 60.5, 61], "sizes from 50 to 52 are too close"),
+        ([50, 60, 90], [60, 60, 60], "sizes from 50 to 90 are too close"),
+        ([50, 51, 800], [60, 60.5, 80], "of the 3 sizes only 2 lie a quarter apart"),
+    ],
+)
+def test_sizes_too_close_give_no_plain_word(sizes: list, scores: list, words: str) -> None:
+    answer = forecast_curve(CurvePoints(sizes, scores, n_test=5000), (0, 100))
+    assert answer.verdict is not None and answer.verdict.answer is not None and answer.plateau is not None
+    assert (answer.verdict.word, answer.verdict.reason) == ("cannot tell", "sizes")
+    assert answer.verdict.sentence.startswith(f"Cannot tell, because {words}. Taken at their word, doubling the ")
+    assert answer.verdict.answer.kind == "size"
+    assert not answer.plateau.observed
+
+
+def test_sizes_a_doubling_apart_in_all_may_be_rising() -> None:
+    answer = forecast_curve(CurvePoints([50, 71, 100], [60, 65, 70], n_test=5000), (0, 100))
+    assert answer.verdict is not None and answer.verdict.word == "rising"
+
+
+def test_what_was_counted_on_drawn_curves_is_not_told_as_certain() -> None:
+    answer = forecast_curve(CurvePoints([50, 100, 200, 400], [2.91, 2.55, 2.31, 2.14]), (0, None), "min")
+    assert answer.verdict is not None and answer.verdict.probability_rising == 1.0
+    assert "would gain 0.192 on average (80 % interval" in answer.verdict.sentence
+    assert answer.verdict.sentence.endswith("a gain of 0.0214 or more has probability over 0.99.")
+
+
+@pytest.mark.parametrize(
+    ("scores", "is_said"),
+    [
+        ([2.91, 2.55, 2.31, 2.14], True),
+        ([2.91, 2.55, 2.24, 1.97], False),  # straight in the logarithms
+        ([2.91, 2.55, 2.31, 2.35], False),  # a step up is a drop, which is said otherwise
+    ],
+)
+def test_a_loss_that_slows_down_may_stop_and_that_is_said(scores: list, *, is_said: bool) -> None:
+    answer = forecast_curve(CurvePoints([50, 100, 200, 400], scores), (0, None), "min")
+    assert any("a loss that stops at some level fits, too" in note for note in answer.notes) is is_said
+
+
+def test_more_flawless_sizes_never_widen_the_forecast() -> None:
+    sizes = [25.0 * 2**step for step in range(8)]
+    widths = []
+    for shown in range(3, 9):
+        points = CurvePoints(sizes[-shown:], [100.0] * shown, n_test=500)
+        low, high = forecast_curve(points, (0, 100), backtest=False).forecasts[0].interval_80
+        widths.append(high - low)
+    assert widths == sorted(widths, reverse=True)
