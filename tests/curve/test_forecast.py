@@ -484,7 +484,9 @@ def test_what_is_learned_for_three_sizes_and_more_leaves_fewer_as_they_were(monk
 )
 def test_sizes_too_close_give_no_plain_word(sizes: list, scores: list, words: str) -> None:
     answer = forecast_curve(CurvePoints(sizes, scores, n_test=5000), (0, 100))
-    assert answer.verdict is not None and answer.verdict.answer is not None and answer.plateau is not None
+    assert answer.verdict is not None
+    assert answer.verdict.answer is not None
+    assert answer.plateau is not None
     assert (answer.verdict.word, answer.verdict.reason) == ("cannot tell", "sizes")
     assert answer.verdict.sentence.startswith(f"Cannot tell, because {words}. Taken at their word, doubling the ")
     assert answer.verdict.answer.kind == "size"
@@ -493,12 +495,14 @@ def test_sizes_too_close_give_no_plain_word(sizes: list, scores: list, words: st
 
 def test_sizes_a_doubling_apart_in_all_may_be_rising() -> None:
     answer = forecast_curve(CurvePoints([50, 71, 100], [60, 65, 70], n_test=5000), (0, 100))
-    assert answer.verdict is not None and answer.verdict.word == "rising"
+    assert answer.verdict is not None
+    assert answer.verdict.word == "rising"
 
 
 def test_what_was_counted_on_drawn_curves_is_not_told_as_certain() -> None:
     answer = forecast_curve(CurvePoints([50, 100, 200, 400], [2.91, 2.55, 2.31, 2.14]), (0, None), "min")
-    assert answer.verdict is not None and answer.verdict.probability_rising == 1.0
+    assert answer.verdict is not None
+    assert answer.verdict.probability_rising == 1.0
     assert "would gain 0.192 on average (80 % interval" in answer.verdict.sentence
     assert answer.verdict.sentence.endswith("a gain of 0.0214 or more has probability over 0.99.")
 

@@ -227,7 +227,14 @@ def diagnosis_table(results: Results) -> Table:
 def label_advice_table(results: Results) -> Table:
     """Return header and rows: every label's own curve, the one to label next first."""
     several = len(results.label_advice) > 1
-    header = [*(["learner"] if several else []), "label", "in test", "recall", "verdict", "twice the rows would bring"]
+    header = [
+        *(["learner"] if several else []),
+        "label",
+        "in test",
+        "recall",
+        "verdict",
+        "twice the rows would bring on average",
+    ]
     rows = []
     for learner, labels in results.label_advice.items():
         for item in labels:
