@@ -16,7 +16,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tunecurve.curve.plateau import default_delta, find_plateau, judge
+from tunecurve.curve.deltas import default_delta
+from tunecurve.curve.plateau import find_plateau, judge
 from tunecurve.curve.points import CurvePoints, prepare
 from tunecurve.curve.predictive import predict
 from tunecurve.curve.targets import reach_target
