@@ -309,6 +309,12 @@ def test_no_leak_is_said_with_the_most_that_may_leak():
     some = leak_sentence(best(0.5, 2.7), rows_of(), [], 200)
     assert some.startswith("0.5 % of the documents")
     assert "at most 2.7 %" in some
+    nothing = leak_sentence(best(0.0, 100.0), rows_of(40, 2), [], 40)
+    assert (
+        "(but nothing is shown by these rows: with 95 % confidence up to all leak, and at most 6.0 % of their groups)"
+        in nothing
+    )
+    assert "leak some of it (these rows set it no upper bound)" in leak_sentence(best(50.0, 99.7), rows_of(), [], 40)
     assert "cannot be said" in leak_sentence(best(None), rows_of(), [], 0)
     blind = Finding("blind-leaks", "copying leaks nothing", blocks=("leaks",))
     assert leak_sentence(best(0.0), rows_of(), [blind], 100) == (

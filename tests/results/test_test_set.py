@@ -88,6 +88,15 @@ def test_none_found_is_the_textbook_bound_where_documents_are_alone_and_more_in_
     assert ("groups" in entry.sentence) == (n_groups < n_judged)
 
 
+def test_a_bound_of_everything_is_called_none():
+    two = leak_entry(40, 2, 2.0, TestRows(40, 2), Questions())
+    assert two.sentence.startswith(
+        "If none of the 40 documents with personal data leaks, nothing is shown with these rows: up to 100 % of all may leak (95 %), or"
+    )
+    four = leak_entry(40, 4, 4.0, TestRows(40, 4), Questions())
+    assert "leaks, at most 78.4 % of all do (95 %)" in four.sentence
+
+
 def test_a_single_group_bounds_nothing():
     assert leak_entry(30, 1, 1.0, TestRows(30, 1), Questions()) is None
 

@@ -9,6 +9,7 @@ from tunecurve.metrics.leak_names import LEAKS
 from tunecurve.results.points import best_point
 from tunecurve.results.records.points import Comparison, MetricResult, Point
 from tunecurve.results.records.test_set import TestSet
+from tunecurve.results.test_set.entries import BOUNDS_NOTHING
 
 # In per cent: what is nearer to 0 or 100 than this differs from it by float arithmetic alone.
 DUST = 1e-9
@@ -56,7 +57,14 @@ def leak_sentence(best: Point | None, test_set: TestSet, findings: Sequence[Find
     aside = (
         f"; {percent(missing)} of the rows have no answer, which is no safety, and are not counted" if missing else ""
     )
-    bound = f"with {100 * score.level:.0f} % confidence at most {percent(score.bound)}"
+    sure = f"with {100 * score.level:.0f} % confidence"
+    bound = f"{sure} at most {percent(score.bound)}"
+    if score.bound is not None and score.bound >= BOUNDS_NOTHING:
+        bound = (
+            f"but nothing is shown by these rows: {sure} up to all"
+            if score.estimate == 0
+            else "these rows set it no upper bound"
+        )
     if score.estimate == 0 and n_judged:
         of_groups = test_set.leaks.bound_of_groups if test_set.leaks and test_set.n_groups < test_set.n_rows else None
         groups = "" if of_groups is None else f", and at most {percent(of_groups)} of their groups"

@@ -19,6 +19,8 @@ from tunecurve.results.records.test_set import Basis, LeakBound, TestDifference
 # What is asked for where nobody says so: a difference and a leak rate, in points.
 DIFFERENCE, LEAK_BOUND = 1.0, 1.0
 LEVEL = 0.95
+# A bound from here on, in per cent, is written as 100 % and shuts nothing out.
+BOUNDS_NOTHING = 99.5
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,10 @@ def leak_entry(
 
 def _leak_sentence(entry: LeakBound, rows: TestRows) -> str:
     wanted, confidence = f"{entry.wanted:g} %", f"{100 * entry.level:.0f} %"
-    said = (
-        f"If none of the {entry.n_judged:,} documents with personal data leaks, at most {entry.bound:.1f} % of all do "
-        f"({confidence})"
-    )
+    bounded = f"at most {entry.bound:.1f} % of all do"
+    if entry.bound >= BOUNDS_NOTHING:
+        bounded = "nothing is shown with these rows: up to 100 % of all may leak"
+    said = f"If none of the {entry.n_judged:,} documents with personal data leaks, {bounded} ({confidence})"
     if entry.n_groups < entry.n_judged:
         said += (
             f", or {entry.bound_of_groups:.1f} % of the groups; {entry.bound_if_independent:.1f} % if documents of "
