@@ -20,3 +20,11 @@ class ModelFiles:
     """Where the files came from, in words."""
     is_known: bool = False
     """Whether this program knows the hash of its weights, and has compared it: what they hold was looked at before."""
+
+
+def is_path(name: str) -> bool:
+    """Whether a model's name is a path of this machine: it begins as one, or a folder lies there."""
+    try:
+        return name.startswith((".", "/", "~")) or Path(name).is_dir()
+    except (OSError, ValueError):  # too long a name
+        return False

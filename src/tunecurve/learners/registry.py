@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,7 @@ from tunecurve.learners.distilled import DistilledLearner
 from tunecurve.learners.distilled_names import parse_distilled_name, seems_distilled
 from tunecurve.learners.hosted.account import Account
 from tunecurve.learners.hosted.names import HostedName, hint_at_provider, parse_hosted_name
+from tunecurve.learners.model_files import is_path
 from tunecurve.learners.own import named_learner
 from tunecurve.own_code import is_allowed, is_reference
 from tunecurve.privacy.network import refuse_address
@@ -152,14 +154,16 @@ def _build(name: str, options: LearnerOptions, *, is_teacher: bool = False) -> L
 
 
 def _gliner(name: str, folder: str, options: LearnerOptions) -> Learner:
+    from tunecurve.learners.gliner.folder import resolve_gliner
+
+    files = resolve_gliner(name, folder)  # what is wrong with it is said before what is missing here
     with needing("gliner", f"model '{name}'"):
         if "gliner" not in sys.modules and find_spec("gliner") is None:
             raise ModuleNotFoundError(name="gliner")
     _need_local(name, options.device)
-    from tunecurve.learners.gliner.folder import resolve_gliner
     from tunecurve.learners.gliner.learner import GlinerLearner
 
-    return GlinerLearner(name, resolve_gliner(name, folder), options.compute(), options.gliner)
+    return GlinerLearner(name, files, options.compute(), options.gliner)
 
 
 def _hosted(name: str, parts: HostedName, options: LearnerOptions, *, is_teacher: bool) -> Learner:
@@ -176,11 +180,14 @@ def _hosted(name: str, parts: HostedName, options: LearnerOptions, *, is_teacher
 
 
 def _encoder(name: str, kind: str, encoder_name: str, options: LearnerOptions) -> Learner:
+    from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, check_encoder, resolve_encoder
+
+    is_warm, encoder_name = _without_warm(kind, encoder_name)
+    check_encoder(encoder_name or BUILTIN_ENCODER)
     _need_local(name, options.device)
     from tunecurve.learners.encoder.classifier import ClassifierLearner
     from tunecurve.learners.encoder.label_set_classifier import LabelSetClassifier
     from tunecurve.learners.encoder.tagger import EntityTagger, TaggerLearner
-    from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, resolve_encoder
 
     build: Any = {
         "mask": TaggerLearner,
@@ -188,7 +195,6 @@ def _encoder(name: str, kind: str, encoder_name: str, options: LearnerOptions) -
         "class": ClassifierLearner,
         "labels": LabelSetClassifier,
     }[options.task.answer]
-    is_warm, encoder_name = _without_warm(kind, encoder_name)
     if is_warm:
         if options.task.answer != "mask":
             raise UsageError(
@@ -222,19 +228,20 @@ def _refuse_missing_four_bits(name: str, options: LearnerOptions) -> None:
 
 
 def _local(name: str, options: LearnerOptions, *, is_constrained: bool) -> Learner:
+    from tunecurve.learners.torch.weights import check_model, resolve_model
+
+    with _with_hint(name):
+        check_model(name)
     _refuse_missing_four_bits(name, options)
     _need_local(name, options.device)
     from tunecurve.learners.lm.base_model import with_base_weights
     from tunecurve.learners.lm.constrained import CONSTRAINED_LEARNERS
     from tunecurve.learners.lm.decoding.generate import AnswerLimits
     from tunecurve.learners.lm.learner import LocalLearner
-    from tunecurve.learners.torch.weights import resolve_model
 
     limits = AnswerLimits(**options.answers.model_dump(exclude={"clean"}))
-    try:
+    with _with_hint(name):
         files = resolve_model(name, on_message=options.on_message)
-    except ModelError as error:
-        raise type(error)(f"{error}{_as_next_sentence(str(error), _hint(name))}") from None
     account, compute = options.account, options.compute()
     if account is not None and account.settings.vllm.model == name and not is_constrained:
         if options.four_bit_weights is True:
@@ -281,7 +288,18 @@ def _hint(name: str) -> str:
         return f" If it is a learner of your own, and you trust {name.partition(':')[0]}, add --allow-code (Python: allow_code=True)."
     if seems_distilled(name):
         return " Before a teacher's name stands how many inputs it answers for every labelled row, 1 to 999: tagger+4x:TEACHER."
+    if name.partition(":")[0] in ANSWERS_OF_KIND or is_path(name):
+        return ""
     return hint_at_provider(name) or did_you_mean(name, ANSWERS_OF_KIND)
+
+
+@contextmanager
+def _with_hint(name: str) -> Iterator[None]:
+    """Say what a name that no local model has may have meant, behind what is wrong with it."""
+    try:
+        yield
+    except ModelError as error:
+        raise type(error)(f"{error}{_as_next_sentence(str(error), _hint(name))}") from None
 
 
 def _as_next_sentence(line: str, sentence: str) -> str:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tests.cli.test_commands import invoke
 from tests.fakes import gliner_package
 from tests.support.gliner_folder import LONGEST, write_folder, write_real_folder
-from tunecurve.errors import EnvironmentProblem, ModelError, SpecError
+from tunecurve.errors import EnvironmentProblem, ModelError, SpecError, UnknownModel
 from tunecurve.formats.placeholders import PlaceholderForm, Style
 from tunecurve.learners.base import predict
 from tunecurve.learners.registry import LearnerOptions, build_learners
@@ -58,11 +58,13 @@ def folder(tmp_path):
     return write_folder(tmp_path / "model")
 
 
-def test_a_missing_extra_is_one_line_with_the_command(monkeypatch):
+def test_a_missing_extra_is_one_line_with_the_command(monkeypatch, folder):
     monkeypatch.delitem(sys.modules, "gliner", raising=False)
     monkeypatch.setattr("tunecurve.learners.registry.find_spec", lambda name: None)
-    with pytest.raises(EnvironmentProblem, match=r"'gliner:x' needs the extra 'gliner'.*pip install '\.\[gliner\]'"):
-        build_learners(["gliner:x"])
+    with pytest.raises(EnvironmentProblem, match=r"'gliner:.*' needs the extra 'gliner'.*pip install '\.\[gliner\]'"):
+        build_learners([f"gliner:{folder}"])
+    with pytest.raises(UnknownModel, match="'gliner:x': 'x' is no folder"):
+        build_learners(["gliner:x"])  # the user's own error comes first
 
 
 @pytest.mark.usefixtures("fake_extra")

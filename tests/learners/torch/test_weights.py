@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tunecurve.errors import EnvironmentProblem, ModelError
+from tunecurve.learners import registry
 from tunecurve.learners.torch import weights, wheels
+from tunecurve.tasks.lookup import task_of
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,38 @@ def test_a_folder_needs_config_and_safetensors(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
     with pytest.raises(ModelError, match=r"no \.safetensors file; other formats can run code"):
         weights.resolve_model(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "./models/empty",
+            r"^model folder './models/empty' has no config\.json; expected a folder saved by transformers$",
+        ),
+        ("models/empty", r"^model folder 'models/empty' has no config\.json; expected a folder saved by transformers$"),
+        ("./none", r"^unknown model './none'; expected .*, a folder or a \.gguf file\.$"),
+        ("none.gguf", r"^model file 'none\.gguf' does not exist; expected the path of a \.gguf file$"),
+        ("gpt-4o", r"^unknown model 'gpt-4o'; .* A provider's model is named with its provider: openai/gpt-4o\.$"),
+        (
+            "classifier:./models/empty",
+            r"^model folder './models/empty' has no config\.json; expected a folder saved by transformers$",
+        ),
+        ("setfit:./none", r"^unknown encoder './none'; expected .* or a folder\.$"),
+    ],
+)
+def test_a_wrong_name_or_folder_is_said_before_a_missing_package(name, said, tmp_path, monkeypatch):
+    def missing(*_):
+        raise EnvironmentProblem("torch is missing")
+
+    monkeypatch.setattr(registry, "_need_local", missing)
+    monkeypatch.chdir(tmp_path)
+    Path("models/empty").mkdir(parents=True)
+    options = registry.LearnerOptions(task=task_of("classification"))
+    with pytest.raises(ModelError, match=said):
+        registry.build_learners([name], options)
+    with pytest.raises(EnvironmentProblem, match="torch is missing"):
+        registry.build_learners(["classifier"], options)
 
 
 def test_a_wrong_hash_is_refused_and_nothing_is_put_in_place(tmp_path, monkeypatch):

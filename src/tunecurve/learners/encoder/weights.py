@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from tunecurve.learners.encoder.e5_file import write_e5_folder
 from tunecurve.learners.model_files import ModelFiles
-from tunecurve.learners.torch.weights import resolve
+from tunecurve.learners.torch.weights import check_place, resolve
 from tunecurve.learners.torch.wheels import Wheel, WheelModel
 
+# What may be named beside the encoders that are known by name.
+NAMED = "a hub id (owner/name) or a folder"
 BUILTIN_ENCODER = "all-minilm-l6-v2"
 _OF_BERT = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 ENCODER_WHEEL = WheelModel(
@@ -65,4 +67,9 @@ def resolve_encoder(name: str, *, on_message: Callable[[str], None] = lambda lin
 
     Encoders have a name in `ENCODERS`, a hub id ``owner/name``, or a folder saved by transformers.
     """
-    return resolve(name, ENCODERS, "encoder", "a hub id (owner/name) or a folder", on_message)
+    return resolve(name, ENCODERS, "encoder", NAMED, on_message)
+
+
+def check_encoder(name: str) -> None:
+    """Refuse a name that no encoder has, and a folder that holds none; needs no further package, and fetches nothing."""
+    check_place(name, ENCODERS, "encoder", NAMED)

