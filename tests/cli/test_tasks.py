@@ -77,6 +77,10 @@ def test_targets_that_are_not_derived_from_inputs_are_counted(tmp_path):
         ("tagger", "classification", "'tagger' is for masking and ner tasks, and this one is classification"),
         ("classifier", "generation", "'classifier' is for multilabel and classification tasks"),
         ("presidio", "classification", "'presidio' is for masking tasks"),
+        ("tagger:warm", "classification", "'tagger:warm' is for masking tasks, and this one is classification"),
+        ("tagger:warm", "ner", "expected task: masking, and this one is ner; use 'tagger'"),
+        ("classifier:", "classification", "'classifier:': no encoder is named behind the last ':'"),
+        ("Classifier:all-mpnet-base-v2", "classification", "Did you mean 'classifier:all-mpnet-base-v2'?"),
         ("gliner:folder", "classification", "'gliner:folder' is for masking tasks"),
     ],
 )

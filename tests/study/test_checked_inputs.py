@@ -66,6 +66,10 @@ def test_the_predictor_itself_takes_one_text(predictor, text):
     assert predictor("Ann") == "[NAME]"
 
 
+def test_half_a_character_is_no_text(predictor):
+    assert "text 2 has half a character" in refused(predictor.complete, ["Ann", "Call \ud83d"])
+
+
 @pytest.mark.parametrize("prompts", ["Ann", ["Ann"], None, [None]])
 def test_prompts_are_made_of_texts_first(predictor, prompts):
     assert "prompts([...])" in refused(predictor.complete_prompts, prompts)

@@ -115,7 +115,7 @@ def read_target(cell: Any, rule: TargetRule) -> Reading:
         cell, kind = (cell, kind) if found_within is None else (found_within, f"JSON object {how}" if how else kind)
     if isinstance(cell, Mapping) and rule.list_is == "object":
         text = json.dumps(_plain_object(cell), ensure_ascii=False)
-        return Reading((text,), kind=kind) if _is_unicode(text) else Reading(problem="not valid Unicode")
+        return Reading((text,), kind=kind) if is_unicode(text) else Reading(problem="not valid Unicode")
     shape = shape_of(cell)
     if cell == {} or cell == []:
         found = Reading(kind="empty", problem="empty")
@@ -271,7 +271,7 @@ def _read_scalar(value: Any) -> Reading:
         return Reading(kind=kind, problem="not text")
     if not text.strip():
         return Reading(kind="empty", problem="empty")
-    if not _is_unicode(text):
+    if not is_unicode(text):
         return Reading(kind=kind, problem="not valid Unicode")
     return Reading((text,), kind=kind)
 
@@ -326,7 +326,7 @@ def _number_text(value: int | float | decimal.Decimal) -> str | None:
         return None
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """Whether the text can be encoded; half a surrogate pair, as from a cut emoji, cannot."""
     try:
         text.encode()

@@ -120,7 +120,8 @@ def _build(name: str, options: LearnerOptions, *, is_teacher: bool = False) -> L
         return DistilledLearner(name, student, teacher, distilled.times)
     kind, _, rest = name.partition(":")
     if kind in ANSWERS_OF_KIND and options.task.answer not in ANSWERS_OF_KIND[kind]:
-        able = [task.name for task in all_tasks() if task.answer in ANSWERS_OF_KIND[kind]]
+        possible = ("mask",) if _without_warm(kind, rest)[0] else ANSWERS_OF_KIND[kind]
+        able = [task.name for task in all_tasks() if task.answer in possible]
         raise UsageError(
             f"'{name}' is for {' and '.join(able)} tasks, and this one is {options.task.name}; leave it out, or check --task"
         )
@@ -182,6 +183,11 @@ def _hosted(name: str, parts: HostedName, options: LearnerOptions, *, is_teacher
 def _encoder(name: str, kind: str, encoder_name: str, options: LearnerOptions) -> Learner:
     from tunecurve.learners.encoder.weights import BUILTIN_ENCODER, check_encoder, resolve_encoder
 
+    if name.endswith(":"):
+        raise UsageError(
+            f"'{name}': no encoder is named behind the last ':', expected one, e.g. {name}all-mpnet-base-v2; or use "
+            f"'{name[:-1]}'"
+        )
     is_warm, encoder_name = _without_warm(kind, encoder_name)
     check_encoder(encoder_name or BUILTIN_ENCODER)
     _need_local(name, options.device)
@@ -288,7 +294,10 @@ def _hint(name: str) -> str:
         return f" If it is a learner of your own, and you trust {name.partition(':')[0]}, add --allow-code (Python: allow_code=True)."
     if seems_distilled(name):
         return " Before a teacher's name stands how many inputs it answers for every labelled row, 1 to 999: tagger+4x:TEACHER."
-    if name.partition(":")[0] in ANSWERS_OF_KIND or is_path(name):
+    kind, colon, rest = name.partition(":")
+    if colon and kind not in ANSWERS_OF_KIND and kind.lower() in ANSWERS_OF_KIND:
+        return f" Did you mean '{kind.lower()}:{rest}'?"
+    if kind in ANSWERS_OF_KIND or is_path(name):
         return ""
     return hint_at_provider(name) or did_you_mean(name, ANSWERS_OF_KIND)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
+from tunecurve.data.cells import is_unicode
 from tunecurve.errors import UsageError
 from tunecurve.prompts import Prompt
 
@@ -59,6 +60,10 @@ def check_prompts(prompts: Sequence[object]) -> None:
             raise UsageError(
                 f"prompt {number} is {_described(prompt)}, expected a Prompt; make them of texts with prompts([...]), or ask "
                 "complete([...])"
+            )
+        if not is_unicode(prompt.source):
+            raise UsageError(
+                f"text {number} has half a character (a lone surrogate), expected whole characters; mend the text there"
             )
 
 

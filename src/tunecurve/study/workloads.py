@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tunecurve.data.rows import Row
 from tunecurve.learners.base import Learner, Workload
 from tunecurve.learners.development_settings import n_trained, work_factor
 from tunecurve.study.dataset import StudyData
@@ -182,6 +183,12 @@ class _Lengths:
     answer: float
 
 
+def _tokens_of_training(row: Row, learner: Learner, around: int) -> int:
+    """Return the tokens of a row in a training step; an encoder reads the input alone, between two marks."""
+    n_source = learner.count_tokens(row.source)
+    return n_source + learner.count_tokens(row.target) + 2 * around if learner.takes_prompts else n_source + 2
+
+
 def _measure_lengths(data: StudyData, learner: Learner) -> _Lengths:
     def mean(counts: list[int]) -> float:
         return sum(counts) / len(counts)
@@ -190,7 +197,7 @@ def _measure_lengths(data: StudyData, learner: Learner) -> _Lengths:
     # What a chat template puts around a turn; providers bill less of it than local models read.
     around = 5 if learner.trains_here else 2
     instruction = learner.count_tokens(data.renderer.system_text) + 2 * around
-    rows = mean([learner.count_tokens(row.source) + learner.count_tokens(row.target) + 2 * around for row in sample])
+    rows = mean([_tokens_of_training(row, learner, around) for row in sample])
     sources = mean([learner.count_tokens(row.source) + around for row in data.test])
     answers = mean([learner.count_tokens(row.target) + 1 for row in data.test])
     return _Lengths(instruction, rows, sources, answers)

@@ -88,3 +88,12 @@ def test_a_damaged_file_is_named(tmp_path):
     folder = write_folder(tmp_path / "model")
     (folder / "gliner_config.json").write_text("{")
     assert "gliner_config.json cannot be read" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("max_len", "abc"), ("max_len", -5), ("max_width", 0), ("max_width", True), ("hidden_size", 1.5)]
+)
+def test_numbers_that_texts_are_cut_by_are_whole_and_above_0(tmp_path, key, value):
+    folder = write_folder(tmp_path / "model")
+    change(folder, **{key: value})
+    assert f"has {key} {json.dumps(value)}; expected a whole number from 1 on" in refused(folder)

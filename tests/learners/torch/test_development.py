@@ -215,6 +215,8 @@ def test_what_is_tried_is_in_the_plan(tiny_encoder, tmp_path, rows_file):
     assert (work["usual"].steps, work["watched"].steps, work["auto"].steps) == (48, 36, round(1.4 * 36))
     assert work["auto"].tokens_trained == pytest.approx(1.4 * work["watched"].tokens_trained, rel=0.01)
     assert work["watched"].tokens_trained == pytest.approx(48 / 60 * work["usual"].tokens_trained, rel=0.01)
+    sources = sum(learner.count_tokens(row.source) + 2 for row in study.data.pool[:60])  # an encoder reads no targets
+    assert work["usual"].tokens_trained == pytest.approx(6 * sources, rel=0.05)
     assert {own.n_training_rows for own in work.values()} == {60}  # all of them were labelled
 
 

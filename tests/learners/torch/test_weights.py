@@ -1,4 +1,5 @@
 import hashlib
+import json
 import subprocess
 import zipfile
 from pathlib import Path
@@ -195,3 +196,14 @@ def test_the_identity_changes_with_the_weights(tiny_model_folder, tmp_path):
     content[-1] ^= 1
     path.write_bytes(content)
     assert weights.resolve_model(str(copy)).weights_sha256 != before
+
+
+def test_a_shard_that_is_listed_and_missing_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(b"")
+    listed = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": listed}))
+    with pytest.raises(
+        ModelError, match=r"lacks model-00002-of-00002\.safetensors, which its model\.safetensors\.index\.json lists"
+    ):
+        weights.from_folder("some/folder", tmp_path, "made for the test")

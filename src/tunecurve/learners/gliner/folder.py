@@ -20,6 +20,8 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS_TOKENIZER = (
 _HASHED_SUFFIXES = (".json", ".jinja", ".model", ".txt")
 _SAVE = "GLiNER.from_pretrained('ID').save_pretrained('FOLDER', safe_serialization=True)"
 HOW_TO_SAVE = f"save a whole one where the hub can be reached: {_SAVE}"
+# Numbers of the configuration that texts are cut and spans are made by.
+_COUNTS = {"max_len", "max_width", "hidden_size"}
 # By the key of the configuration that makes a model one of them.
 _OTHER_KINDS = {
     "labels_decoder": "writes labels of its own",
@@ -68,6 +70,11 @@ def _check_whole(name: str, folder: Path) -> None:
         if settings.get(key):
             raise ModelError(
                 f"'{name}': its {CONFIG} sets {key}: this model {what}; expected a GLiNER model that finds spans of given labels"
+            )
+    for key in _COUNTS & settings.keys():
+        if isinstance(value := settings[key], bool) or not isinstance(value, int) or value < 1:
+            raise ModelError(
+                f"'{name}': its {CONFIG} has {key} {json.dumps(value)[:50]}; expected a whole number from 1 on; {HOW_TO_SAVE}"
             )
     splitter = settings.get("words_splitter_type") or "whitespace"
     if splitter != "whitespace":

