@@ -44,6 +44,7 @@ from tunecurve.spec.study import StudySpec, stable_hash
         ({"shots": [{"count": "x"}]}, ["shots.0.count: expected a whole number of at least 1"]),
         ({"models": []}, ["models: expected a list of texts, at least one, got []"]),
         ({"seeds": "3"}, ["seeds", "expected a whole number"]),
+        ({"seeds": 99_999}, ["seeds", "at least 1 and of at most 1000", "got 99999"]),
     ],
 )
 def test_wrong_values_name_key_value_and_expectation(values, parts):

@@ -12,6 +12,7 @@ import pytest
 
 from tunecurve.curve.answer import Verdict
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
+from tunecurve.curve.plateau import why_another_step
 from tunecurve.curve.priors import prior_table
 from tunecurve.curve.units import in_digits
 from tunecurve.errors import DataError, UsageError
@@ -310,7 +311,11 @@ def test_a_reason_whose_own_step_settles_nothing_says_so() -> None:
     assert verdict.reason == "test set"
     assert next(step.chance for step in verdict.settle if step.kind == "test set") < 0.1
     assert "one four times as large would hardly settle it" in verdict.sentence
+    assert verdict.answer is not None
+    assert verdict.answer.kind != "test set"
+    assert why_another_step(verdict) == ", as more test rows would hardly settle it"
     settles = verdict_of(*RISING_SLOWLY, n_test=90, delta=1.4)
+    assert why_another_step(settles) == ""
     assert next(step.chance for step in settles.settle if step.kind == "test set") >= 0.1
     assert "would hardly settle it" not in settles.sentence
 

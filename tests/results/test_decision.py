@@ -230,6 +230,18 @@ def test_a_training_that_has_not_settled_asks_for_another_recipe_first():
     assert decision.reason == "It does no better on its own rows."
 
 
+def test_a_step_that_is_none_against_the_reason_says_why():
+    own = learner_forecast("cannot tell", 2.0, forecasts=GAINS)
+    another = SettlingStep("size", "one more size: 1600 examples", 1600.0, 0.5, 0.0, 1, None)
+    own = replace(own, verdict=replace(own.verdict, reason="noise", answer=another))
+    said = decide_study(study(forecast=own)).sentence
+    assert said.startswith("Cannot tell yet. Next: one more size: 1600 examples")
+    assert said.endswith(", as more seeds would hardly settle it.")
+    seeds = SettlingStep("seeds", "three more seeds at the largest size", 800.0, 0.5, 0.0, 3, None)
+    own = replace(own, verdict=replace(own.verdict, answer=seeds))
+    assert decide_study(study(forecast=own)).sentence == "Cannot tell yet. Next: three more seeds at the largest size."
+
+
 def test_labelling_stops_where_no_test_row_is_missed():
     own = learner_forecast("no gain that this test set can show", 0.0, forecasts=GAINS)
     said = "At the best score: nothing above it can be shown."

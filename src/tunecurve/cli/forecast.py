@@ -13,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from tunecurve.cli.forecast_question import Question
-    from tunecurve.curve.answer import Crossover, Plateau, SettlingStep, SizeInterval, Target
+    from tunecurve.curve.answer import Crossover, Plateau, SizeInterval, Target, Verdict
     from tunecurve.curve.curve_table import CurveTable
     from tunecurve.curve.forecast import Forecast
 
@@ -187,7 +187,7 @@ def _text(name: str | None, answer: Forecast, *, chances: bool) -> str:
         lines.append(f"  n={entry.n:g}: {entry.median:.4g}, 80 % interval {low:.4g} to {high:.4g}{mark}")
     if answer.verdict:
         lines.append(f"  {answer.verdict.sentence}")
-        lines += [_settling_line(answer.verdict.answer, chances=chances)] if answer.verdict.answer else []
+        lines += _settling_lines(answer.verdict, chances=chances)
     lines += _plateau_lines(answer.plateau) + _target_lines(answer.target) + _rival_lines(answer.crossover)
     if answer.backtest:
         test = answer.backtest
@@ -201,17 +201,21 @@ def _text(name: str | None, answer: Forecast, *, chances: bool) -> str:
     return "\n".join(lines)
 
 
-def _settling_line(step: SettlingStep, *, chances: bool) -> str:
-    """Return the step against the reason of a `cannot tell` and, where prices are known, its cost.
+def _settling_lines(verdict: Verdict, *, chances: bool) -> list[str]:
+    """Return the step against the reason of a `cannot tell`, or why it is another one, and, where prices are known, its cost.
 
     How often it settles the word is said only where it was judged: counted roughly, real verdicts came up to 93 points apart.
     """
     from tunecurve.curve.imagined import COUNTED
+    from tunecurve.curve.plateau import why_another_step
     from tunecurve.wording import of_hundred
 
+    step = verdict.answer
+    if step is None:
+        return []
     cost = "" if step.cost is None else f", costs {step.cost:.4g}"
     how_often = f" (a plain word after {of_hundred(step.chance, COUNTED)} expected outcomes)" if chances else ""
-    return f"    Next: {step.what}{cost}{how_often}"
+    return [f"    Next: {step.what}{why_another_step(verdict)}{cost}{how_often}"]
 
 
 def _plateau_lines(plateau: Plateau | None) -> list[str]:

@@ -67,6 +67,8 @@ REASONS = {
 ONE_RUN = ("collapse", "jump")
 # What is said where the step against a reason would settle the word too seldom.
 HARDLY = {"test set": "one four times as large", "noise": "three more seeds"}
+# The kinds of steps, as they are named beside another one.
+STEPS = {"seeds": "more seeds", "size": "one more size", "test set": "more test rows"}
 
 
 def doubling_gains(predictive: Predictive) -> tuple[Floats, Floats]:
@@ -256,3 +258,11 @@ def _words(predictive: Predictive, reason: str, steps: Sequence[SettlingStep], *
 def is_speculative(size: float, last_size: float) -> bool:
     """Whether a size lies so far out that its forecast is called speculative."""
     return size > TRUSTED_MULTIPLE * last_size * 1.0001
+
+
+def why_another_step(verdict: Verdict) -> str:
+    """Return why the step of a `cannot tell` is none against its reason, as the end of a sentence; empty where it is one."""
+    own = REASONS[verdict.reason][1] if verdict.reason in REASONS else None
+    if own not in STEPS or verdict.answer is None or verdict.answer.kind == own:
+        return ""
+    return f", as {STEPS[own]} would hardly settle it"

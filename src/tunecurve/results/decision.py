@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from tunecurve.curve.answer import FirstStudy, NextRound, SettlingStep, Stop, Verdict
 from tunecurve.curve.decision import labels_missing
 from tunecurve.curve.kinds import FEWEST_SIZES
-from tunecurve.curve.plateau import BEST_SCORE, NOTHING_SHOWN
+from tunecurve.curve.plateau import BEST_SCORE, NOTHING_SHOWN, why_another_step
 from tunecurve.curve.power import MOST_SEEDS
 from tunecurve.curve.targets import TRUSTED_MULTIPLE
 from tunecurve.results.diagnosis import last_diagnoses
@@ -177,6 +177,7 @@ class _OneLearner:
             step = self._rows_step(rows)
         elif verdict.answer is not None:
             step = self._settling_step(verdict.answer)
+            step = replace(step, what=step.what + why_another_step(verdict))
         else:
             step = NextStep("test set", "label more test rows")
         return _Choice("cannot tell", f"Cannot tell yet. Next: {step.what}.", verdict.sentence, step)

@@ -76,7 +76,11 @@ class StudySpec(Section):
     )
     optimize: OptimizeSpec = Field(default_factory=OptimizeSpec)
     train_sizes: list[PositiveInt] = Field([50, 200, 800, 3200, 6400], description="training rows to fine-tune on")
-    seeds: PositiveInt = Field(1, description="repeats of every few-shot and fine-tuned trial on other draws of rows")
+    seeds: PositiveInt = Field(
+        1,
+        le=1000,
+        description="repeats of every few-shot and fine-tuned trial on other draws of rows, 1000 at most",
+    )
     time_budget: Duration | None = Field(
         None,
         description="most time that is planned for, by the estimate for this machine, e.g. 30m, 2h or 1h30m: of sizes, seeds and shots "
