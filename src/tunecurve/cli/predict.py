@@ -52,7 +52,8 @@ def predict(
     """Answer new texts with the best (or a named) trial of a run.
 
     Texts come from --text, from --file (one a line), or from standard input (one a line); with --serve, from OpenAI's clients
-    (docs/export.md).
+    (docs/export.md). Every text has one line of answer: a blank one stays blank, and is not asked; line breaks within the answer to a line
+    are written as \\n (--json keeps them).
     """
     from tunecurve.learners.base import Completion
     from tunecurve.predictor import load_predictor
@@ -80,7 +81,13 @@ def predict(
                 )
             )
         else:
-            click.echo(shown(answer.text) if sys.stdout.isatty() else answer.text)
+            said = answer.text if texts else _in_one_line(answer.text)
+            click.echo(shown(said) if sys.stdout.isatty() else said)
+
+
+def _in_one_line(answer: str) -> str:
+    """Return an answer with its line breaks written out: answers and lines of a file stand at the same numbers."""
+    return answer.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def _refuse_bare_texts(given: list[str]) -> None:
