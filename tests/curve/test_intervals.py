@@ -139,6 +139,17 @@ def test_the_probability_agrees_with_the_interval():
         assert (low > 0) == (probability_above_zero(item, 100.0) > 0.5 + 0.5 * level)
 
 
+def test_a_difference_lies_within_its_interval_however_large_its_bias():
+    for bias in (-3.0, 3.0):
+        left_out = np.full(200, 0.5) + bias / 199  # Quenouille's bias is (n - 1) times the mean change
+        left_out[:2] += (0.001, -0.001)
+        item = Jackknife(0.5, left_out, np.ones(200))
+        low, high = difference_interval(item, 100.0)
+        assert abs(item.bias) == pytest.approx(3.0)
+        assert low <= 0.5 <= high
+        assert min(abs(low - 0.5), abs(high - 0.5)) == 0.0  # it is the end of an interval that lies elsewhere
+
+
 def test_seeds_add_their_own_variance():
     rows = [np.repeat([1.0, 0.0], [count, 200 - count]) for count in (100, 120, 140)]
     mean = mean_of_seeds([of_rows(one) for one in rows])

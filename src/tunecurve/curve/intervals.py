@@ -232,12 +232,16 @@ def positive_interval(item: Jackknife, level: float = 0.95) -> tuple[float, floa
 
 
 def difference_interval(item: Jackknife, width: float, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of a difference of scores; `width` is the largest score minus the smallest one."""
+    """Return the interval of a difference of scores; `width` is the largest score minus the smallest one.
+
+    It lies around the difference less its bias, and reaches to the difference where that is further off than it is wide: there a few rows
+    make the score bend (BLEU's answers become too short, say), so that the bias itself is not known.
+    """
     if not item.is_defined:
         return math.nan, math.nan
     center = item.estimate - item.bias
     half = student_quantile(0.5 + 0.5 * level, item.degrees_of_freedom) * _cautious_error(item, width)
-    return max(center - half, -width), min(center + half, width)
+    return max(min(center - half, item.estimate), -width), min(max(center + half, item.estimate), width)
 
 
 def probability_above_zero(item: Jackknife, width: float) -> float:

@@ -103,7 +103,7 @@ def _values_as_labels(
 
 
 def _is_found(gold: Span, predicted: Iterable[Span]) -> bool:
-    """Whether spans with the gold labels cover at least half of the gold span."""
+    """Whether spans cover at least half of the gold span, those with its labels among them."""
     needed = OVERLAP_NEEDED * (gold.end - gold.start)
     covered, labels = 0, Counter[str]()
     for span in predicted:

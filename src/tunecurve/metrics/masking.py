@@ -152,7 +152,7 @@ class Unanswered(_RatioOfRow):
 
 
 class LabelAccuracy(_RatioOfRow):
-    """Percentage of gold spans of which at least half is masked, with the right label."""
+    """Percentage of gold spans of which at least half is masked, the right label over some of it; others may stand beside it."""
 
     name, title = "label_accuracy", "Label accuracy"
 
