@@ -169,7 +169,8 @@ def study_with(path: Path, way: str, options: argparse.Namespace) -> dict[str, A
 def rows_of_table(name: str, found: Mapping[str, Results], sizes: Sequence[int]) -> Iterator[str]:
     """Yield a study's lines: the scores of the weights as they are, and what other ways add to them, paired over groups of test rows."""
     before = found[WAYS[0]]
-    metrics = metrics_of(before, [before.primary_metric, *METRICS])
+    known = {name for point in before.points for name in point.scores}
+    metrics = metrics_of(before, [before.primary_metric, *(name for name in METRICS if name in known)])
     for size in sizes:
         ours = [trial for trial in before.finished if trial.train_size == size]
         if not ours:
