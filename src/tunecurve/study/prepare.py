@@ -22,6 +22,7 @@ from tunecurve.spec.study import CONSTRAINED, StudySpec
 from tunecurve.study.checks import check_study
 from tunecurve.study.contexts import context_findings
 from tunecurve.study.dataset import StudyData
+from tunecurve.study.development_findings import development_findings
 from tunecurve.study.left_out import left_out
 from tunecurve.study.model_places import naming_file, naming_place
 from tunecurve.study.options import StudyOptions
@@ -191,6 +192,7 @@ def _plan(
         item = PlannedTrial(trial, config, TrialFolder.of_study(folder, trial_folder_name(trial, config)))
         if trial in wanted or item.folder.is_finished or (data.has_accepted_changes and _was_finished(item)):
             planned.append(item)
+    data.findings.extend(development_findings((item.trial, item.config) for item in planned))
     return planned
 
 

@@ -175,6 +175,36 @@ def test_too_few_rows_are_said_and_trained_as_usual(tiny_encoder, tmp_path, sett
     assert weights == expected
 
 
+def test_sizes_without_development_rows_are_a_finding_where_they_were_asked_for(tiny_encoder, tmp_path, rows_file):
+    values = {
+        "data": {"source": str(rows_file)},
+        "split": {"test_size": 20, "method": "random"},
+        "shots": [],
+        "models": ["tagger"],
+    }
+    told = {}
+    for name, settings, sizes in (
+        ("usual", {}, [8, 60]),
+        ("enough", {"development_share": 0.2}, [23, 60]),
+        ("mixed", {"development_share": 0.2}, [8, 22, 60]),
+        ("none", {"learning_rate": "auto"}, [8]),
+    ):
+        learner, _ = learner_of("tagger", tiny_encoder, **settings)
+        options = StudyOptions(out=tmp_path / name, learners={"tagger": learner})
+        found = prepare_study({**values, "train_sizes": sizes}, options).data.findings
+        told[name] = [(one.text, one.remedy) for one in found if one.code == "no-development-rows"]
+    assert told["usual"] == told["enough"] == []
+    [(text, remedy)] = told["mixed"]
+    assert text.startswith(
+        "tagger: 2 sizes (8, 22) have too few rows for development rows (fewer than 5 would be kept)"
+    )
+    assert text.endswith("the other sizes are of another recipe, on the same curve")
+    assert remedy.startswith("compare sizes of one kind")
+    [(text, remedy)] = told["none"]
+    assert text.startswith("tagger: 1 size (8) has too few rows")
+    assert "on the same curve" not in text + remedy
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_recipe_that_asks_for_nothing_is_what_it_was(tiny_encoder, kind):
     usual, _ = learner_of(kind, tiny_encoder)
