@@ -123,6 +123,7 @@ def test_rows_with_the_label_alone_are_read_again_and_those_of_the_study_are_cou
     assert all(any(tag != NOT_KNOWN for tag in tags) for tags in beside.tags)
     tuned, _ = tune(warm_tagger(tiny_encoder), tmp_path / "beside", examples)
     assert tuned.record.examples_seen == len(examples)
+    assert "made-up rows of builtin:pii (en) before, those with EMAIL beside, too; " in tuned.record.path
     again, _ = tune(warm_tagger(tiny_encoder), tmp_path / "again", examples)
     assert again.record.losses == tuned.record.losses
     monkeypatch.setattr(tagger, "n_beside", lambda n_rows, n_all: 0)

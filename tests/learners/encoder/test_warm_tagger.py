@@ -64,7 +64,7 @@ def test_it_is_trained_once_and_n_counts_the_rows_of_the_study_alone(tiny_encode
     assert phases.count("warm start") == 6  # 32 rows in 48 windows, 16 a step, 2 epochs
     assert phases.count("") == tuned.record.steps == 2
     assert tuned.record.examples_seen == len(EXAMPLES)
-    assert tuned.record.path.startswith("warm: 32 made-up rows of builtin:pii (en) before and beside; 20 of 20 targets")
+    assert tuned.record.path.startswith("warm: 32 made-up rows of builtin:pii (en) before; 20 of 20 targets")
     again, phases = tune(warm_tagger(tiny_encoder), tmp_path / "second")
     assert "warm start" not in phases
     assert again.record.losses == tuned.record.losses
@@ -163,7 +163,10 @@ def test_a_study_of_its_own_rows_is_measured_and_said(tiny_encoder, tmp_path, wr
     assert set(points) == {"zero-shot", "fine-tune"}
     assert points["fine-tune"].train_size == 16
     said = {finding.code: finding.text for finding in results.findings}
-    assert "warm: 32 made-up rows of builtin:pii (en) before" in said["warm-start"]
+    assert (
+        "warm: 32 made-up rows of builtin:pii (en) before the rows of the study, and again beside these"
+        in said["warm-start"]
+    )
     assert "knows 2 of 2 labels" in said["warm-start-labels"]
     assert learners["tagger:warm"].preparation_seconds() == 0
 

@@ -31,6 +31,7 @@ from tunecurve.learners.encoder.warm_labels import labels_that_map
 from tunecurve.learners.encoder.warm_start import WarmStart
 from tunecurve.learners.encoder.words import split_words
 from tunecurve.prompts import Prompt, TuningExample
+from tunecurve.wording import first_of
 
 MOST_SHARE_SEEN = 0.01
 WORDS_OF_A_NAME = 5
@@ -42,6 +43,8 @@ class WarmTaggerLearner(TaggerLearner):
     """A tagger that has been trained on made-up rows before; see `EncoderLearner` for parameters."""
 
     settings_read = SETTINGS
+    _rehearsed: Sequence[str] = ()
+    """Labels that the last training read made-up rows of beside those of the study."""
 
     @cached_property
     def warm(self) -> WarmStart:
@@ -90,10 +93,8 @@ class WarmTaggerLearner(TaggerLearner):
         mapped = [label for label in labels if label in known]
         by_any = set(labels_that_map(labels).values())
         missed = [label for label in labels if label in by_any - known]
-        text = (
-            f"{self.name}: warm: {self.warm.describe()} before the rows of the study, some of them again beside these; "
-            "n counts the study's rows alone"
-        )
+        again = ", and again beside these those with labels that a size's rows lack, where names tell" if mapped else ""
+        text = f"{self.name}: warm: {self.warm.describe()} before the rows of the study{again}; n counts the study's rows alone"
         if not self.warm.is_ready:
             text += "; they are trained on once, before its first trial, and the result is kept in the cache"
         zero = (
@@ -120,8 +121,10 @@ class WarmTaggerLearner(TaggerLearner):
     def fine_tune(self, job: TrainingJob, on_step: Callable[[TrainingProgress], None]) -> Tuned:
         """Fine-tune from the warm start, which is made first where it is not there."""
         self.make_ready(on_step)
+        self._rehearsed = []
         tuned = super().fine_tune(job, on_step)
-        tuned.record.path = f"warm: {self.warm.describe()} before and beside; {tuned.record.path}"
+        beside = f", those with {first_of(self._rehearsed, 8)} beside, too" if self._rehearsed else ""
+        tuned.record.path = f"warm: {self.warm.describe()} before{beside}; {tuned.record.path}"
         return tuned
 
     def initial_model(self, examples: Sequence[TuningExample], head: Head, seed: int) -> SegmentClassifier:
@@ -153,6 +156,7 @@ class WarmTaggerLearner(TaggerLearner):
         read = np.concatenate([np.zeros((1, len(warm_head.classes)), dtype=np.float32), *shares]).sum(axis=0)
         means = labels_to_rehearse(warm_head, head, itertools.chain(*own.tags), read)
         rows = rows_to_rehearse(self.warm.examples, means)
+        self._rehearsed = sorted({means[span.label] for _, spans in rows for span in spans if span.label in means})
         numbers = {label: index for index, label in enumerate(head.known_labels)}
         texts = split_words(self.tokenizer, [source for source, _ in rows]) if rows else []
         tags = [
