@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
+from tunecurve.formats.label_sets import format_labels
 from tunecurve.metrics.base import corpus_score
+from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.classification import Accuracy, BalancedAccuracy, ClassRecall, MacroF1
+from tunecurve.metrics.settings import MetricSettings
 
 CLASSES = ("card lost", "refund", "top up", "Refund", "never seen")
 GOLD = st.sampled_from(CLASSES[:4])
@@ -79,3 +82,36 @@ def test_nothing_to_score_is_not_a_number(metric):
 def test_the_signature_names_the_classes():
     assert MacroF1(["a", "b"]).signature != MacroF1(["a", "c"]).signature
     assert MacroF1(["b", "a "]).signature == MacroF1(["a", "b"]).signature
+
+
+def test_classes_that_stand_in_test_rows_alone_are_missed_in_means_over_classes():
+    gold = ["a", "a", "b", "c", "c", "new", "new", "other"]
+    answers = ["a", "b", "b", "c", "a", "a", "new", "no class at all"]
+    known = MetricSettings(("a", "b", "c"), ("new", "other"))
+    # What is no class that can be answered predicts none: `new` and the text, all the same, are wrong.
+    read = [answer if answer in known.labels else "-" for answer in answers]
+    occurring = ["a", "b", "c", "new", "other"]
+    warnings.simplefilter("ignore")  # that "-" is no class of the gold ones
+    expected = {
+        "macro_f1": 100 * f1_score(gold, read, labels=occurring, average="macro", zero_division=0),
+        "balanced_accuracy": 100 * balanced_accuracy_score([*gold], [*read]),
+    }
+    for name, score in expected.items():
+        (metric,) = build_metrics([name], known)
+        rows = [metric.statistics(answer, right, "") for answer, right in zip(answers, gold, strict=True)]
+        assert metric.score(np.sum(rows, axis=0)) == pytest.approx(score)
+        (without,) = build_metrics([name], MetricSettings(("a", "b", "c")))
+        assert without.signature != metric.signature
+        right = np.sum([metric.statistics(one, one, "") for one in gold], axis=0)
+        assert metric.score(right) == pytest.approx(60.0)  # three of five classes can be answered
+
+
+def test_labels_and_fields_of_test_rows_alone_are_in_their_means():
+    sets = [("a", "a"), ("b", format_labels({"a", "new"})), ("a", "b")]
+    for known in (("a", "b"), ("a", "b", "new")):
+        (metric,) = build_metrics(["label_macro_f1"], MetricSettings(known, () if "new" in known else ("new",)))
+        rows = [metric.statistics(answer, right, "") for answer, right in sets]
+        assert metric.score(np.sum(rows, axis=0)) == pytest.approx(100 * (0.5 + 0 + 0) / 3)
+    (metric,) = build_metrics(["field_macro_f1"], MetricSettings(("size",), ("colour",)))
+    found = metric.statistics('{"size": 1}', '{"size": 1, "colour": "red"}', "")
+    assert metric.score(found) == pytest.approx(50.0)

@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from sklearn.metrics import f1_score
 
 from tests.fakes.lookup_learner import LookupLearner
+from tunecurve.results.scoring_again import metrics_of
+from tunecurve.results.stored import load
 from tunecurve.run import run_study
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.checks import check_without_models
@@ -193,3 +196,23 @@ def test_a_remedy_against_twins_is_not_in_force_already_and_helps(tmp_path, more
     followed = {"--split group": {"split": {"test_size": 20}}, "leave it out": {}}
     if remedy in followed:
         assert "template-twins" not in study(tmp_path, TWINS, None, train_sizes=[4], **followed[remedy])
+
+
+def test_classes_of_test_rows_alone_are_kept_for_the_metrics_of_all_later_runs(tmp_path):
+    test = [{**row, "label": "zebra"} if n < 4 else row for n, row in enumerate(rows_of(20, 60))]
+    data = {"source": write(tmp_path / "rows.jsonl", rows_of(60)), "input_column": "text", "target_column": "label"}
+    data |= {"test_source": write(tmp_path / "test.jsonl", test)}
+    values = {"task": "classification", "models": ["tfidf"], "train_sizes": [20], "data": data, "split": {}}
+    results = run_study(values, out=tmp_path / "run").results
+    point = next(point for point in results.points if point.strategy == "fine-tune")
+    trial = next(trial for trial in results.finished if trial.strategy == "fine-tune")
+    rows = [
+        json.loads(line) for line in (tmp_path / "run" / trial.folder / "predictions.jsonl").read_text().splitlines()
+    ]
+    gold, answers = zip(*((row["target"], row["prediction"]) for row in rows), strict=True)
+    assert point.scores["macro_f1"].estimate == pytest.approx(100 * f1_score(gold, answers, average="macro"))
+    assert metrics_of(load(tmp_path / "run"), ["macro_f1"])["macro_f1"].unseen == ("zebra",)
+    again = run_study(values, out=tmp_path / "run").results
+    assert [p.scores["macro_f1"].estimate for p in again.points] == [
+        p.scores["macro_f1"].estimate for p in results.points
+    ]

@@ -72,7 +72,38 @@ class Accuracy(_CountsByClass):
         return percentage(true_positive.sum(axis=-1), summed[..., -1])
 
 
-class MacroF1(_CountsByClass):
+class _MeanOverClasses(_CountsByClass):
+    """A mean over classes, those that stand in test rows alone among them: as these are no answers, they are missed.
+
+    Parameters
+    ----------
+    classes : iterable of str
+        What may be answered.
+    unseen : iterable of str
+        Other classes of test rows.
+    """
+
+    def __init__(self, classes: Iterable[str], unseen: Iterable[str] = ()) -> None:
+        super().__init__(known := tuple(classes))
+        self.unseen = tuple(sorted({as_class(label) for label in unseen} - {as_class(label) for label in known}))
+        self._place_of_unseen = {label: len(self.classes) + index for index, label in enumerate(self.unseen)}
+
+    @property
+    def signature(self) -> str:
+        """Return name, classes and version of the definition."""
+        return super().signature + (f"|only-in-test-rows:{','.join(self.unseen)}" if self.unseen else "")
+
+    def statistics(self, prediction: str, reference: str, source: str) -> FloatArray:
+        """Return the row's counts by class, those of test rows alone last, and 1: shape (3 * all classes + 1,)."""
+        known = super().statistics(prediction, reference, source)
+        counts = np.append(known[:-1], np.zeros(3 * len(self.unseen)))
+        place = self._place_of_unseen.get(as_class(reference))
+        if place is not None:
+            counts[3 * place + 2] = 1.0
+        return np.append(counts, 1.0)
+
+
+class MacroF1(_MeanOverClasses):
     """F1 of each class, averaged over the classes that occur in gold or predictions: every class weighs the same."""
 
     name, title = "macro_f1", "Macro-F1"
@@ -83,7 +114,7 @@ class MacroF1(_CountsByClass):
         return mean_of_defined(2.0 * true_positive, predicted + gold)
 
 
-class BalancedAccuracy(_CountsByClass):
+class BalancedAccuracy(_MeanOverClasses):
     """Recall of each class, averaged over the classes that occur in gold: always the largest class wins nothing."""
 
     name, title = "balanced_accuracy", "Balanced accuracy"

@@ -81,7 +81,7 @@ class FieldRecall(_CountsByField):
 
 
 class FieldMacroF1(_CountsByField):
-    """F1 of each field, averaged over the known fields that occur in targets or answers: every field weighs the same."""
+    """F1 of each field, averaged over the fields that occur in targets, and the known ones in answers: every field weighs the same."""
 
     name, title = "field_macro_f1", "Field macro-F1"
 

@@ -1,7 +1,7 @@
 """Scores of answers that are sets of labels, with scikit-learn's definitions.
 
 A label that the study does not know counts as well: one too many in an answer, one missed where the target has it. The means
-over labels are those over the known ones that occur.
+over labels are those over the known ones that occur, and over those that stand in test rows alone.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class MicroF1(_CountsByLabel):
 
 
 class LabelMacroF1(_CountsByLabel):
-    """F1 of each label, averaged over the known labels that occur in targets or answers: every label weighs the same."""
+    """F1 of each label, averaged over the labels that occur in targets, and the known ones in answers: every label weighs the same."""
 
     name, title = "label_macro_f1", "Macro-F1"
 

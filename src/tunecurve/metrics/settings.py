@@ -36,6 +36,8 @@ class MetricSettings:
 
     labels: tuple[str, ...] = ()
     """The placeholders of masking, the classes of classification, the entity types of ner."""
+    unseen_labels: tuple[str, ...] = ()
+    """Classes, labels or fields that stand in test rows alone: nobody can answer them, and means over all of them count them."""
     placeholders: PlaceholderForm | None = None
     """How placeholders of masking are written; default: as the scored rows show it."""
     bleu_tokenizer: str = "13a"

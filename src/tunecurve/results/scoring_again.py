@@ -12,6 +12,7 @@ from tunecurve.metrics.base import Metric
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.metrics.settings import MetricSettings
 from tunecurve.results.model import Results
+from tunecurve.study.decisions import UNSEEN
 from tunecurve.study.metric_tokenizers import DEFAULTS
 
 # Differences between two numbers that were computed in the same way, rounding aside.
@@ -27,6 +28,7 @@ def metrics_of(results: Results, names: Sequence[str]) -> dict[str, Metric]:
     }
     settings = MetricSettings(
         tuple(decided.get("labels") or results.data.labels),
+        tuple(decided.get(UNSEEN) or ()),
         form_of_decision(decided.get("placeholders")),
         tokenizers["bleu_tokenizer"],
         tokenizers["rouge_tokenizer"],

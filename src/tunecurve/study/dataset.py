@@ -23,7 +23,7 @@ from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec.data import DEFAULT_TEST_SIZE
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.data_findings import data_findings
-from tunecurve.study.decisions import Decisions
+from tunecurve.study.decisions import UNSEEN, Decisions
 from tunecurve.study.facts import DataFacts
 from tunecurve.study.frozen import Frozen, freeze_rows, frozen_decisions, read_frozen
 from tunecurve.study.growth import Grown, grow, growth_findings
@@ -242,6 +242,7 @@ class _Decided:
     task: Task
     tokenizers: MetricTokenizers
     sql: SqlSettings
+    unseen: tuple[str, ...]
 
     def renderer(self, spec: StudySpec) -> PromptRenderer:
         system = self.task.system if spec.prompt.system is None else spec.prompt.system
@@ -249,7 +250,9 @@ class _Decided:
 
     @property
     def metric_settings(self) -> MetricSettings:
-        return MetricSettings(self.labels, self.task.form, self.tokenizers.bleu, self.tokenizers.rouge, self.sql)
+        return MetricSettings(
+            self.labels, self.unseen, self.task.form, self.tokenizers.bleu, self.tokenizers.rouge, self.sql
+        )
 
 
 def _decide(
@@ -264,7 +267,15 @@ def _decide(
     tokenizers = decide_tokenizers(spec, [*test, *pool], decisions)
     sql = sql_settings(spec, test, pool, decisions)
     findings += [*tokenizers.findings, *sql_findings(spec, test, sql)]
-    return _Decided(labels, is_numbered, task, tokenizers, sql)
+    return _Decided(labels, is_numbered, task, tokenizers, sql, _unseen(task, test, labels, decisions))
+
+
+def _unseen(task: Task, test: Sequence[Row], known: Sequence[str], decisions: Decisions) -> tuple[str, ...]:
+    """Return the classes, labels or fields that stand in test rows alone; decided, and kept, where there are any."""
+    found = sorted({label for row in test for label in task.labels_of(row.target, row.source)} - {*known})
+    if task.answer not in ("class", "labels", "object") or not ((known and found) or decisions.has(UNSEEN)):
+        return ()
+    return tuple(decisions.once(UNSEEN, lambda: found))
 
 
 def decided_task(spec: StudySpec, rows: Sequence[Row], decisions: Decisions) -> Task:

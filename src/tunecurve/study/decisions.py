@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+# Name of the decision which classes, labels or fields stand in test rows alone.
+UNSEEN = "labels_only_in_test_rows"
+
 
 class Decisions:
     """Decisions by name, each a JSON-able value: those that earlier runs have frozen, and new ones."""

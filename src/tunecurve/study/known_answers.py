@@ -116,6 +116,7 @@ def _check_metrics(
     """Note what the right answers score, by the metrics alone; rows of classes that are not known have none."""
     scores = scorer.scores(right)
     n_lost = 0
+    out_of_reach: list[tuple[Metric, float, list[int], tuple[Claim, ...]]] = []
     for number, metric in enumerate(scorer.metrics):
         score = scores[metric.name]
         if math.isnan(score):
@@ -127,21 +128,36 @@ def _check_metrics(
         rows = scorer.rows_below_best(metric, right[metric.name])
         n_lost = max(n_lost, len(rows))
         blocks = _claims_on(metric, missing, is_headline_metric=number == 0)
+        if rows and unknown.keys() >= set(rows):
+            out_of_reach.append((metric, score, rows, blocks))
+            continue
         text = (
             f"the right answers themselves score {score:.1f} {metric.title}, not {metric.best_score:g}: the metric does "
             f"not see {_of_all(rows, scorer)} as right"
         )
         remedy = f"go by another metric, with --metric, or mend these rows: {metric.title} cannot show a perfect model"
-        if rows and unknown.keys() >= set(rows):
-            names = sorted({unknown[row] for row in rows})
-            text = (
-                f"a perfect model would score {score:.1f} {metric.title} here, not {metric.best_score:g}: {_of_all(rows, scorer)} test "
-                f"rows have a class that is not among the study's: {first_of(names, 8)}"
-            )
-            remedy = "label training rows of these classes, or leave these test rows out; where prompt.labels is given, name them there"
         is_aside = number > 0 and not counts_leaks(metric.name) and missing <= MOST_SHORTFALL
         found.findings.append(Finding("blind-metric", text, remedy, scorer.places(rows), blocks, is_note=is_aside))
+    found.findings += _out_of_reach(out_of_reach, unknown, scorer)
     found.checks.append(_described("targets", None, n_lost, scores))
+
+
+def _out_of_reach(
+    scores: Sequence[tuple[Metric, float, list[int], tuple[Claim, ...]]], unknown: Mapping[int, str], scorer: _Scorer
+) -> list[Finding]:
+    """Return that no model can reach the best, as test rows have classes that the study does not know: once for all metrics."""
+    if not scores:
+        return []
+    rows = sorted({row for _, _, own, _ in scores for row in own})
+    told = ", ".join(f"{score:.1f} {metric.title}" for metric, score, _, _ in scores)
+    names = sorted({unknown[row] for row in rows})
+    text = (
+        f"a perfect model would score {told} here, not {scores[0][0].best_score:g}: {_of_all(rows, scorer)} test "
+        f"rows have a class that is not among the study's: {first_of(names, 8)}"
+    )
+    remedy = "label training rows of these classes, or leave these test rows out; where prompt.labels is given, name them there"
+    blocks = tuple(dict.fromkeys(claim for *_, own in scores for claim in own))
+    return [Finding("blind-metric", text, remedy, scorer.places(rows), blocks)]
 
 
 def _undefined(metric: Metric, *, is_headline_metric: bool) -> list[Finding]:
