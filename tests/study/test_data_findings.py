@@ -198,6 +198,15 @@ def test_a_remedy_against_twins_is_not_in_force_already_and_helps(tmp_path, more
         assert "template-twins" not in study(tmp_path, TWINS, None, train_sizes=[4], **followed[remedy])
 
 
+@pytest.mark.parametrize(("written", "whole"), [("rate book", True), ("Rate  Book", True), ("other", False)])
+def test_classes_that_are_written_otherwise_are_to_be_written_alike(tmp_path, written, whole):
+    rows = [{**row, "label": "rate  book"} if n % 2 else row for n, row in enumerate(rows_of(60))]
+    test = [{**row, "label": written if n % 2 else "a"} for n, row in enumerate(rows_of(20, 60))]
+    remedy = study(tmp_path, rows, test)["blind-metric"].remedy
+    assert remedy.startswith(f"write '{written}' ('rate  book') as the training rows do") == whole
+    assert ("label training rows of these classes" in remedy) != whole
+
+
 def test_classes_of_test_rows_alone_are_kept_for_the_metrics_of_all_later_runs(tmp_path):
     test = [{**row, "label": "zebra"} if n < 4 else row for n, row in enumerate(rows_of(20, 60))]
     data = {"source": write(tmp_path / "rows.jsonl", rows_of(60)), "input_column": "text", "target_column": "label"}
