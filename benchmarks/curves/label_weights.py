@@ -13,22 +13,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from recipes import difference_in_words, options_of_a_table, score_of
+from recipes import difference_in_words, options_of_a_table, results_there, score_of
 from sets import TABLE, CurveSet, read_sets, study_of
 
 from tunecurve.curve.intervals import difference_of, mean_of_seeds
-from tunecurve.errors import TunecurveError
 from tunecurve.learners.encoder import tagger
 from tunecurve.learners.encoder.tags import OUTSIDE
 from tunecurve.results.model import Results
 from tunecurve.results.scoring_again import metrics_of
-from tunecurve.results.stored import load
 from tunecurve.run import run_study
 
 # The first one is what the others are compared with.
@@ -106,10 +104,7 @@ def table(sets: Sequence[CurveSet], sizes: Sequence[int], out: Path, ways: Seque
     yield "| set | rows | way | BLEU | leak, points | label accuracy, points | public text masked, points |"
     yield "|" + "---|" * 7
     for one in sets:
-        found = {}
-        for loss in ways:
-            with suppress(TunecurveError, OSError):
-                found[loss] = load(out / f"{one.name}--{loss}")
+        found = results_there(out, one.name, ways)
         if (before := found.get(ways[0])) is None:
             continue
         for size in sizes:

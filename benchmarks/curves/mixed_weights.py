@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,10 @@ from unittest.mock import patch
 
 import torch
 import yaml
-from recipes import difference_in_words, score_of, sizes_given
+from recipes import difference_in_words, results_there, score_of, sizes_given
 from safetensors.torch import load_file, save_file
 
 from tunecurve.curve.intervals import difference_of, mean_of_seeds
-from tunecurve.errors import TunecurveError
 from tunecurve.learners.base import TrainingJob, TrainingProgress, Tuned
 from tunecurve.learners.encoder import learner as encoder_learner
 from tunecurve.learners.encoder.head import Head
@@ -34,7 +33,6 @@ from tunecurve.learners.encoder.learner import HEAD_FILE, TUNED_FOLDER, WEIGHTS_
 from tunecurve.learners.torch.loop import Training
 from tunecurve.results.model import Results
 from tunecurve.results.scoring_again import metrics_of
-from tunecurve.results.stored import load
 from tunecurve.run import run_study
 from tunecurve.study.trial_folder import TrialFolder
 
@@ -198,10 +196,7 @@ def table(names: Sequence[str], ways: Sequence[str], sizes: Sequence[int], out: 
     yield "| study | rows | weights | headline metric | leak, points | label accuracy, points | public text masked, points |"
     yield "|" + "---|" * 7
     for name in names:
-        found = {}
-        for way in ways:
-            with suppress(TunecurveError, OSError):
-                found[way] = load(out / f"{name}--{way}")
+        found = results_there(out, name, ways)
         if WAYS[0] in found:
             yield from rows_of_table(name, found, sizes)
 

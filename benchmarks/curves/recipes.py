@@ -99,16 +99,22 @@ def _seconds(trial: FinishedTrial) -> float:
     return trial.training.train_seconds
 
 
+def results_there(out: Path, name: str, ways: Sequence[str]) -> dict[str, Results]:
+    """Return the results of a study by the way it was trained, of those run folders that there are."""
+    found = {}
+    for way in ways:
+        with suppress(TunecurveError, OSError):
+            found[way] = load(out / f"{name}--{way.replace(' ', '-')}")
+    return found
+
+
 def table(sets: Sequence[CurveSet], recipes: Sequence[str], sizes: Sequence[int], out: Path) -> Iterator[str]:
     """Yield the lines of a Markdown table: the first recipe's scores, and what the others add to them."""
     first, *others = recipes
     yield f"| set | rows | {first} | {' | '.join(f'{name} - {first}' for name in others)} | seconds of training: {', '.join(recipes)} |"
     yield "|" + "---|" * (len(others) + 4)
     for one in sets:
-        found = {}
-        for recipe in recipes:
-            with suppress(TunecurveError, OSError):
-                found[recipe] = load(out / f"{one.name}--{recipe.replace(' ', '-')}")
+        found = results_there(out, one.name, recipes)
         if first not in found:
             continue
         before = found[first]

@@ -198,7 +198,9 @@ def test_a_remedy_against_twins_is_not_in_force_already_and_helps(tmp_path, more
         assert "template-twins" not in study(tmp_path, TWINS, None, train_sizes=[4], **followed[remedy])
 
 
-@pytest.mark.parametrize(("written", "whole"), [("rate book", True), ("Rate  Book", True), ("other", False)])
+@pytest.mark.parametrize(
+    ("written", "whole"), [("rate book", True), ("Rate  Book", True), ("rate-book", True), ("other", False)]
+)
 def test_classes_that_are_written_otherwise_are_to_be_written_alike(tmp_path, written, whole):
     rows = [{**row, "label": "rate  book"} if n % 2 else row for n, row in enumerate(rows_of(60))]
     test = [{**row, "label": written if n % 2 else "a"} for n, row in enumerate(rows_of(20, 60))]

@@ -84,8 +84,8 @@ class _MeanOverClasses(_CountsByClass):
     """
 
     def __init__(self, classes: Iterable[str], unseen: Iterable[str] = ()) -> None:
-        super().__init__(known := tuple(classes))
-        self.unseen = tuple(sorted({as_class(label) for label in unseen} - {as_class(label) for label in known}))
+        super().__init__(classes)
+        self.unseen = tuple(sorted({as_class(label) for label in unseen} - {*self.classes}))
         self._place_of_unseen = {label: len(self.classes) + index for index, label in enumerate(self.unseen)}
 
     @property

@@ -56,9 +56,13 @@ def _other_task(task: Task, pool: Sequence[Row]) -> list[Finding]:
     return [Finding("other-task", text, f"if so, give --task {suggested}")]
 
 
+def labels_of_test_rows_alone(task: Task, test: Sequence[Row], known: Sequence[str]) -> list[str]:
+    """Return the labels of test rows that are none of the known ones, in order."""
+    return sorted({label for row in test for label in task.labels_of(row.target, row.source)} - {*known})
+
+
 def _unseen_labels(task: Task, test: Sequence[Row], known: Sequence[str]) -> list[Finding]:
-    unseen = sorted({label for row in test for label in task.labels_of(row.target, row.source)} - set(known))
-    if not unseen:
+    if not (unseen := labels_of_test_rows_alone(task, test, known)):
         return []
     shown = ", ".join(label[:60] for label in unseen[:8]) + (f", ... ({len(unseen)} in all)" if unseen[8:] else "")
     return [Finding("unseen-labels", f"labels only in the test set, which nothing can learn: {shown}")]

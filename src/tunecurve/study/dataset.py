@@ -22,7 +22,7 @@ from tunecurve.metrics.settings import MetricSettings, SqlSettings
 from tunecurve.prompts import Prompt, PromptRenderer, TuningExample
 from tunecurve.spec.data import DEFAULT_TEST_SIZE
 from tunecurve.spec.study import StudySpec
-from tunecurve.study.data_findings import data_findings
+from tunecurve.study.data_findings import data_findings, labels_of_test_rows_alone
 from tunecurve.study.decisions import UNSEEN, Decisions
 from tunecurve.study.facts import DataFacts
 from tunecurve.study.frozen import Frozen, freeze_rows, frozen_decisions, read_frozen
@@ -272,7 +272,7 @@ def _decide(
 
 def _unseen(task: Task, test: Sequence[Row], known: Sequence[str], decisions: Decisions) -> tuple[str, ...]:
     """Return the classes, labels or fields that stand in test rows alone; decided, and kept, where there are any."""
-    found = sorted({label for row in test for label in task.labels_of(row.target, row.source)} - {*known})
+    found = labels_of_test_rows_alone(task, test, known)
     if task.answer not in ("class", "labels", "object") or not ((known and found) or decisions.has(UNSEEN)):
         return ()
     return tuple(decisions.once(UNSEEN, lambda: found))

@@ -9,12 +9,13 @@ that is blind, or a ceiling far below the best, forbids the claims that would re
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
+from tunecurve.data.labels import levelled
 from tunecurve.data.rows import Row
 from tunecurve.findings import Claim, Finding
 from tunecurve.learners.base import RoundTrip
@@ -66,8 +67,7 @@ def check_known_answers(
     scorer = _Scorer(metrics, rows)
     right = scorer.matrices([row.target for row in rows])
     copied = scorer.matrices([row.source for row in rows])
-    unknown = _rows_of_no_class(task, rows, labels)
-    _check_metrics(found, scorer, right, unknown, _written_otherwise(unknown.values(), labels))
+    _check_metrics(found, scorer, right, _rows_of_no_class(task, rows, labels), labels)
     _check_copy(found, scorer, copied, task)
     for name, trip in trips.items():
         _check_trip(found, scorer, right, name, trip)
@@ -111,18 +111,12 @@ def _rows_of_no_class(task: Task, rows: Sequence[Row], labels: Sequence[str]) ->
     return {number: name for number, name in classes.items() if labels and name and name not in labels}
 
 
-def _written_otherwise(names: Iterable[str], labels: Sequence[str]) -> dict[str, str]:
-    """Return by unknown classes the known ones that differ in case and blanks alone."""
-    known = {" ".join(label.casefold().split()): label for label in labels}
-    return {name: known[key] for name in names if (key := " ".join(name.casefold().split())) in known}
-
-
 def _check_metrics(
     found: KnownAnswers,
     scorer: _Scorer,
     right: Mapping[str, FloatArray],
     unknown: Mapping[int, str],
-    otherwise: Mapping[str, str],
+    labels: Sequence[str],
 ) -> None:
     """Note what the right answers score, by the metrics alone; rows of classes that are not known have none."""
     scores = scorer.scores(right)
@@ -149,7 +143,7 @@ def _check_metrics(
         remedy = f"go by another metric, with --metric, or mend these rows: {metric.title} cannot show a perfect model"
         is_aside = number > 0 and not counts_leaks(metric.name) and missing <= MOST_SHORTFALL
         found.findings.append(Finding("blind-metric", text, remedy, scorer.places(rows), blocks, is_note=is_aside))
-    found.findings += _out_of_reach(out_of_reach, unknown, scorer, otherwise)
+    found.findings += _out_of_reach(out_of_reach, unknown, scorer, labels)
     found.checks.append(_described("targets", None, n_lost, scores))
 
 
@@ -157,7 +151,7 @@ def _out_of_reach(
     scores: Sequence[tuple[Metric, float, list[int], tuple[Claim, ...]]],
     unknown: Mapping[int, str],
     scorer: _Scorer,
-    otherwise: Mapping[str, str],
+    labels: Sequence[str],
 ) -> list[Finding]:
     """Return that no model can reach the best, as test rows have classes that the study does not know: once for all metrics."""
     if not scores:
@@ -170,7 +164,8 @@ def _out_of_reach(
         f"rows have a class that is not among the study's: {first_of(names, 8)}"
     )
     remedy = "label training rows of these classes, or leave these test rows out; where prompt.labels is given, name them there"
-    if alike := [f"'{name}' ('{otherwise[name]}')" for name in names if name in otherwise]:
+    known = {levelled(label): label for label in labels}
+    if alike := [f"'{name}' ('{known[levelled(name)]}')" for name in names if levelled(name) in known]:
         remedy = f"write {first_of(alike, 3)} as the training rows do" + (
             f"; {remedy}" if len(alike) < len(names) else ""
         )

@@ -83,6 +83,7 @@ def prepare_study(values: Mapping[str, Any], options: StudyOptions | None = None
         asked_of(settled.spec), spec, data, (built, proposer), planned, lambda: monotonic() - began
     )
     data.findings.extend(left_out(everything if "train_sizes" in values else spec, built))
+    data.findings.extend(development_findings((item.trial, item.config) for item in planned))
     data.findings.extend(finding for learner in everyone.values() for finding in learner.model_findings())
     data.findings.extend(unused_prices(spec.hosted.prices, models_within(spec.asked_models)))
     data.findings.extend(unserved_model(spec.hosted.vllm.model, models_within(spec.asked_models)))
@@ -192,7 +193,6 @@ def _plan(
         item = PlannedTrial(trial, config, TrialFolder.of_study(folder, trial_folder_name(trial, config)))
         if trial in wanted or item.folder.is_finished or (data.has_accepted_changes and _was_finished(item)):
             planned.append(item)
-    data.findings.extend(development_findings((item.trial, item.config) for item in planned))
     return planned
 
 

@@ -21,7 +21,7 @@ _HASHED_SUFFIXES = (".json", ".jinja", ".model", ".txt")
 _SAVE = "GLiNER.from_pretrained('ID').save_pretrained('FOLDER', safe_serialization=True)"
 HOW_TO_SAVE = f"save a whole one where the hub can be reached: {_SAVE}"
 # Numbers of the configuration that texts are cut and spans are made by.
-_COUNTS = {"max_len", "max_width", "hidden_size"}
+_COUNTS = ("max_len", "max_width", "hidden_size")
 # By the key of the configuration that makes a model one of them.
 _OTHER_KINDS = {
     "labels_decoder": "writes labels of its own",
@@ -71,7 +71,9 @@ def _check_whole(name: str, folder: Path) -> None:
             raise ModelError(
                 f"'{name}': its {CONFIG} sets {key}: this model {what}; expected a GLiNER model that finds spans of given labels"
             )
-    for key in _COUNTS & settings.keys():
+    for key in _COUNTS:
+        if key not in settings:
+            continue
         if isinstance(value := settings[key], bool) or not isinstance(value, int) or value < 1:
             raise ModelError(
                 f"'{name}': its {CONFIG} has {key} {json.dumps(value)[:50]}; expected a whole number from 1 on; {HOW_TO_SAVE}"
