@@ -24,9 +24,7 @@ from tunecurve.curve.intervals import (
     Jackknife,
     difference_interval,
     difference_of,
-    jackknife,
     mean_of_seeds,
-    sums_by_group,
 )
 from tunecurve.errors import TunecurveError
 from tunecurve.metrics.base import Metric
@@ -36,6 +34,7 @@ from tunecurve.results.scoring_again import metrics_of
 from tunecurve.results.stored import load
 from tunecurve.run import run_study
 from tunecurve.study.frozen import frozen_test_groups
+from tunecurve.study.jackknives import jackknife_of
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.trial_record import TrialRecord, stored_statistics
 
@@ -91,7 +90,7 @@ def score_of(results: Results, trial: FinishedTrial, metric: Metric) -> Jackknif
     counted = (stored_statistics(folder, record, record.metric_signatures) or {})[metric.name]
     known = frozen_test_groups(results.folder) if results.bootstrap.unit == "groups" else None
     groups = np.arange(len(counted)) if known is None else np.array(known)
-    return jackknife(sums_by_group(counted, groups), metric.score, sums_by_group(metric.row_weights(counted), groups))
+    return jackknife_of(metric, counted, groups)
 
 
 def _seconds(trial: FinishedTrial) -> float:

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tunecurve.curve.intervals import difference_of, jackknife, sums_by_group
+from tunecurve.curve.intervals import difference_of
 from tunecurve.curve.power import measured_noise
 from tunecurve.metrics.base import statistics_matrix
 from tunecurve.metrics.catalogue import build_metrics
 from tunecurve.results.stored import load
 from tunecurve.spec.reading import parse_spec
+from tunecurve.study.jackknives import jackknife_of
 from tunecurve.study.settling import Settled
 from tunecurve.study.splitting import split_rows_of
 from tunecurve.study.trial_folder import TrialFolder
@@ -39,8 +40,7 @@ def pairs_of(folder: Path) -> list[str]:
     def items(trial, metric, units):
         answers = [line["prediction"] for line in TrialFolder(folder / trial.folder).answers()]
         matrix = statistics_matrix(metric, answers, targets, sources)
-        weights = sums_by_group(metric.row_weights(matrix), units)
-        return jackknife(sums_by_group(matrix, units), metric.score, weights)
+        return jackknife_of(metric, matrix, units)
 
     finished = [trial for trial in results.trials if trial.state == "finished"]
     tuned = [trial for trial in finished if trial.strategy == "fine-tune" and trial.seed == 0]

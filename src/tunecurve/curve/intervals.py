@@ -41,6 +41,8 @@ class Jackknife:
     """Rows, or whatever else the score is a share of, in each group, shape (groups,). Groups of 0 tell nothing."""
     seed_scores: tuple[float, ...] = ()
     """Scores of single runs whose mean `estimate` is, where there are several."""
+    is_smooth: bool = True
+    """Whether the score has no kink, at which one group more or less would tell of a bias that is not there."""
 
     @cached_property
     def _used(self) -> NDArray[np.bool_]:
@@ -74,7 +76,9 @@ class Jackknife:
 
     @cached_property
     def bias(self) -> float:
-        """How much too high the estimate is, by Quenouille's jackknife."""
+        """How much too high the estimate is, by Quenouille's jackknife; 0 of a score with a kink, which that jackknife does not know."""
+        if not self.is_smooth:
+            return 0.0
         return (self.n_groups - 1) * (float(self.left_out[self._used].mean()) - self.estimate)
 
     @cached_property
@@ -112,7 +116,11 @@ def sums_by_group(values: FloatArray, groups: NDArray[np.int_]) -> FloatArray:
 
 
 def jackknife(
-    group_statistics: FloatArray, score: Callable[[FloatArray], FloatArray], weights: FloatArray | None = None
+    group_statistics: FloatArray,
+    score: Callable[[FloatArray], FloatArray],
+    weights: FloatArray | None = None,
+    *,
+    is_smooth: bool = True,
 ) -> Jackknife:
     """Return the score with and without each group.
 
@@ -124,10 +132,13 @@ def jackknife(
         Scores, shape (...), from summed statistics, shape (..., d).
     weights : ndarray, optional
         What each group holds of that which the score is a share of, shape (groups,). Default: one each.
+    is_smooth : bool, default True
+        Whether the score has no kink; one that has is not corrected for bias.
     """
     total = group_statistics.sum(axis=0)
     left_out = np.asarray(score(total - group_statistics), dtype=np.float64)
-    return Jackknife(float(score(total)), left_out, np.ones(len(left_out)) if weights is None else weights)
+    weights = np.ones(len(left_out)) if weights is None else weights
+    return Jackknife(float(score(total)), left_out, weights, is_smooth=is_smooth)
 
 
 def mean_of_seeds(items: Sequence[Jackknife]) -> Jackknife:
@@ -136,7 +147,7 @@ def mean_of_seeds(items: Sequence[Jackknife]) -> Jackknife:
         return items[0]
     estimates = tuple(item.estimate for item in items)
     left_out, weights = (np.mean([getattr(item, name) for item in items], axis=0) for name in ("left_out", "weights"))
-    return Jackknife(float(np.mean(estimates)), left_out, weights, estimates)
+    return Jackknife(float(np.mean(estimates)), left_out, weights, estimates, all(item.is_smooth for item in items))
 
 
 def difference_of(second: Jackknife, first: Jackknife) -> Jackknife:
@@ -146,6 +157,7 @@ def difference_of(second: Jackknife, first: Jackknife) -> Jackknife:
         second.left_out - first.left_out,
         np.minimum(second.weights, first.weights),
         _seeds_of_both(second, first),
+        second.is_smooth and first.is_smooth,
     )
 
 
@@ -183,6 +195,7 @@ def upper_bound(item: Jackknife, bounds: tuple[float, float], level: float = 0.9
         low + high - item.left_out,
         item.weights,
         tuple(low + high - score for score in item.seed_scores),
+        item.is_smooth,
     )
     return low + high - lower_bound(turned, bounds, level)
 
@@ -234,8 +247,8 @@ def positive_interval(item: Jackknife, level: float = 0.95) -> tuple[float, floa
 def difference_interval(item: Jackknife, width: float, level: float = 0.95) -> tuple[float, float]:
     """Return the interval of a difference of scores; `width` is the largest score minus the smallest one.
 
-    It lies around the difference less its bias, and reaches to the difference where that is further off than it is wide: there a few rows
-    make the score bend (BLEU's answers become too short, say), so that the bias itself is not known.
+    It lies around the difference less its bias, and reaches to the difference where that is further off than it is wide: there the bias
+    itself is not known.
     """
     if not item.is_defined:
         return math.nan, math.nan

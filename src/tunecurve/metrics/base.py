@@ -32,6 +32,9 @@ class Metric(ABC):
         Whether more or less is better.
     score_range : tuple of float
         Smallest and largest possible score.
+    is_smooth : bool
+        Whether the score has no kink in its summed statistics. The intervals of a score that has one are not corrected for bias: the
+        jackknife sees one there that the score does not have.
 
     Examples
     --------
@@ -52,6 +55,7 @@ class Metric(ABC):
     title: str = ""
     direction: Direction = "max"
     score_range: tuple[float, float] = (0.0, 100.0)
+    is_smooth: bool = True
 
     @property
     def sign(self) -> float:

@@ -39,6 +39,7 @@ class Bleu(SacrebleuCounts):
 
     name = "bleu"
     title = "BLEU"
+    is_smooth = False  # the penalty for short answers begins where all of them together are as long as all references
 
     def __init__(self, tokenizer: str = "13a") -> None:
         if not is_installed(tokenizer):

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from tunecurve.curve.intervals import (
     Jackknife,
     difference_of,
-    jackknife,
     mean_of_seeds,
-    sums_by_group,
 )
 from tunecurve.data.rows import Row
 from tunecurve.errors import UsageError
@@ -34,6 +32,7 @@ from tunecurve.results.scoring_again import is_the_score, metrics_of
 from tunecurve.results.stored import load
 from tunecurve.study.answer_report import row_statistics
 from tunecurve.study.frozen import changes, frozen_test_groups
+from tunecurve.study.jackknives import jackknife_of
 from tunecurve.study.trial_folder import TrialFolder
 from tunecurve.study.trial_record import TrialRecord, stored_statistics
 from tunecurve.wording import counted
@@ -151,9 +150,7 @@ class _Run:
             counted = self.counts(trial)
             if counted is None or self.metric is None:
                 return None
-            own = counted[rows]
-            weights = sums_by_group(self.metric.row_weights(own), groups)
-            found.append(jackknife(sums_by_group(own, groups), self.metric.score, weights))
+            found.append(jackknife_of(self.metric, counted[rows], groups))
         return mean_of_seeds(found) if found else None
 
     @cached_property

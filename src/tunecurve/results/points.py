@@ -21,16 +21,15 @@ from tunecurve.curve.intervals import (
     difference_interval,
     difference_of,
     interval,
-    jackknife,
     lower_bound,
     mean_of_seeds,
     probability_above_zero,
-    sums_by_group,
     upper_bound,
 )
 from tunecurve.metrics.base import Metric
 from tunecurve.results.records.points import Comparison, Difference, MetricResult, Point, Score, best_of
 from tunecurve.results.records.trials import PointLoss
+from tunecurve.study.jackknives import jackknife_of
 from tunecurve.study.plan import PROMPTED, OfPoint, PointKey, Strategy, Trial
 from tunecurve.study.trial_record import TrainingScores
 
@@ -85,14 +84,7 @@ def score_trial(
     """Return a trial's scores, draws and jackknives from its per-row statistics; `groups` numbers each row's group."""
     scores = {metric.name: float(metric.score(statistics[metric.name].sum(axis=0))) for metric in metrics}
     draws = {metric.name: bootstrap_scores(statistics[metric.name], multiplicities, metric.score) for metric in metrics}
-    jackknives = {
-        metric.name: jackknife(
-            sums_by_group(statistics[metric.name], groups),
-            metric.score,
-            sums_by_group(metric.row_weights(statistics[metric.name]), groups),
-        )
-        for metric in metrics
-    }
+    jackknives = {metric.name: jackknife_of(metric, statistics[metric.name], groups) for metric in metrics}
     return ScoredTrial(trial, scores, draws, jackknives)
 
 

@@ -85,7 +85,7 @@ def mean_of(curve: Curve) -> Jackknife:
     after = curve[1:]
     estimate = float(np.mean([item.estimate for item in after]))
     left_out, weights = (np.mean([getattr(item, name) for item in after], axis=0) for name in ("left_out", "weights"))
-    return Jackknife(estimate, left_out, weights)
+    return Jackknife(estimate, left_out, weights, is_smooth=all(item.is_smooth for item in after))
 
 
 def rows_for(sizes: Sequence[int], scores: Sequence[float], wanted: float, sign: float) -> int | None:

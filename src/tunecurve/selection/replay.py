@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tunecurve.curve.intervals import Jackknife, jackknife, sums_by_group
+from tunecurve.curve.intervals import Jackknife
 from tunecurve.data.rows import Row, ids_hash
 from tunecurve.data.split import training_order
 from tunecurve.metrics.base import Metric, statistics_matrix
 from tunecurve.selection.cheap_learners import Answered, CheapLearner
 from tunecurve.selection.vectors import FloatArray
 from tunecurve.selection.ways import WAYS, Known
+from tunecurve.study.jackknives import jackknife_of
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ class Setting:
             )
             self._statistics.update(zip(fresh, found, strict=True))
         statistics = np.stack([self._statistics[place] for place in enumerate(answers)])
-        weights = self.metric.row_weights(statistics)
-        return jackknife(sums_by_group(statistics, self.groups), self.metric.score, sums_by_group(weights, self.groups))
+        return jackknife_of(self.metric, statistics, self.groups)
 
 
 def replay(setting: Setting, learner: CheapLearner, way: str, seed: int) -> list[Jackknife]:

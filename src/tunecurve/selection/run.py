@@ -255,4 +255,8 @@ class _Replays:
         self._n_done += 1
         left = (self._n_all - self._n_done) * self._seconds / max(self._n_computed, 1)
         self._on_replay(self._n_done, self._n_all, left, f"{learner.kind}, {way}, seed {seed}")
-        return [Jackknife(estimate, np.array(left_out), np.array(weights)) for estimate, left_out, weights in kept]
+        is_smooth = self._setting.metric.is_smooth
+        return [
+            Jackknife(estimate, np.array(left_out), np.array(weights), is_smooth=is_smooth)
+            for estimate, left_out, weights in kept
+        ]

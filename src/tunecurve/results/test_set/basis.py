@@ -9,15 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tunecurve.curve.intervals import Jackknife, jackknife, sums_by_group
+from tunecurve.curve.intervals import Jackknife
 from tunecurve.curve.power import PairedNoise
 from tunecurve.learners.baselines.floor import FloorLearner
-from tunecurve.metrics.base import FloatArray, Metric, statistics_matrix
+from tunecurve.metrics.base import Metric, statistics_matrix
 from tunecurve.metrics.leak_names import LEAKS
 from tunecurve.results.records.test_set import Basis, LeakBound, TestDifference
 from tunecurve.results.test_set.entries import Questions, TestRows, difference_entry, leak_entry
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
+from tunecurve.study.jackknives import jackknife_of
 
 # One row's difference between two neighbouring sizes, in points: its standard deviation, low and high, and what a row
 # changes by where it changes. What `benchmarks/testset/paired_noise.py` found in this project's studies (tf-idf, a tagger, a
@@ -79,16 +80,11 @@ def known_rows(spec: StudySpec, data: StudyData, metrics: Sequence[Metric], grou
     judged = matrices.get(LEAKS)
     return KnownRows(
         TestRows(len(data.test), int(groups.max()) + 1),
-        {metric.name: _item(metric, matrices[metric.name], groups) for metric in metrics},
-        {metric.name: _item(metric, matrices[metric.name], alone) for metric in metrics},
+        {metric.name: jackknife_of(metric, matrices[metric.name], groups) for metric in metrics},
+        {metric.name: jackknife_of(metric, matrices[metric.name], alone) for metric in metrics},
         0 if judged is None else int(judged[:, 1].sum()),
         len(data.pool),
     )
-
-
-def _item(metric: Metric, statistics: FloatArray, groups: NDArray[np.int_]) -> Jackknife:
-    weights = sums_by_group(metric.row_weights(statistics), groups)
-    return jackknife(sums_by_group(statistics, groups), metric.score, weights)
 
 
 def borrowed_entries(known: KnownRows, metrics: Sequence[Metric], questions: Questions) -> list[TestDifference]:
