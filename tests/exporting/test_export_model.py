@@ -12,6 +12,7 @@ from tests.support.small_tokenizer import byte_level_tokenizer
 from tunecurve.cli.main import run_command
 from tunecurve.errors import UsageError
 from tunecurve.exporting import usage
+from tunecurve.exporting.card import _labels
 from tunecurve.exporting.modelfile import modelfile, probe
 from tunecurve.exporting.rescoring import _evenly
 from tunecurve.learners.lm import conversion
@@ -81,7 +82,8 @@ def test_a_language_model_becomes_a_gguf_file_with_a_modelfile_and_a_card(study,
     assert "(of 10 test rows; --check-rows)" in out
     assert "llama.cpp itself was not asked" in out
     dtype = next(one for one in load(run).finished if one.name == trial).identity["compute"]["dtype"]
-    assert ("were computed in bfloat16" in out) == (dtype == "bfloat16")
+    some_differ = "0 of 4 answers differ" not in out
+    assert ("were computed in bfloat16" in out) == (some_differ and dtype == "bfloat16")
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"model-f16.gguf", "Modelfile", "README.md", "curve.png"}
     named = next(line for line in out.splitlines() if line.startswith("Wrote ")).rpartition(": ")[2]
@@ -105,6 +107,14 @@ def test_a_tagger_becomes_an_onnx_file_and_its_scores_stay(study, tmp_path):
     bleu = point.scores["bleu"]
     assert f"BLEU {bleu:.1f} before, {bleu:.1f} after; " in out
     assert ": 0 of 10 answers differ (answered by onnxruntime " in out
+
+
+def test_the_card_names_the_labels_of_the_study_that_its_model_never_writes():
+    assert _labels(["CITY", "EMAIL", "NAME"], frozenset({"NAME", "CITY"})) == (
+        "3 in the study, 2 in this model's training rows; it never writes EMAIL"
+    )
+    for knows in (frozenset({"NAME", "CITY"}), None):  # a language model may write any text
+        assert _labels(["CITY", "NAME"], knows) == "2"
 
 
 def test_the_card_tells_what_the_study_measured_and_no_text_of_a_row(study, tmp_path, monkeypatch):

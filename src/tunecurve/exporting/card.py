@@ -52,7 +52,7 @@ def model_card(
         f"![The learning curve]({picture})\n" if picture else None,
         _curve(results),
         "## Data\n",
-        _data(results, trial),
+        _data(results, trial, converted.knows),
         "## Limits\n",
         _limits(results, trial),
     ]
@@ -122,15 +122,22 @@ def _compute(trial: FinishedTrial) -> str:
     return ", ".join(str(compute[key]) for key in ("device", "dtype") if key in compute) or "as the study ran"
 
 
-def _data(results: Results, trial: FinishedTrial) -> str:
+def _data(results: Results, trial: FinishedTrial, knows: frozenset[str] | None) -> str:
     data = results.data
     groups = f", in {data.groups_in_test} groups" if results.bootstrap.unit == "groups" else ""
-    labels = f"\n- labels: {len(data.labels)}" if data.labels else ""
+    labels = f"\n- labels: {_labels(data.labels, knows)}" if data.labels else ""
     return (
         f"- source: {_sources(results)}\n- rows: {data.rows_in:,} read, {data.rows_kept:,} kept\n"
         f"- trained on: {trial.train_size:,} of {data.n_pool:,} rows\n- test rows: {data.n_test:,}{groups}, chosen once: "
         f"{data.split_method}\n- test rows, SHA-256: {data.test_sha256[:16]}{labels}\n"
     )
+
+
+def _labels(labels: Sequence[str], knows: frozenset[str] | None) -> str:
+    unknown = [] if knows is None else [label for label in labels if label not in knows]
+    if not unknown:
+        return str(len(labels))
+    return f"{len(labels)} in the study, {len(labels) - len(unknown)} in this model's training rows; it never writes {', '.join(unknown)}"
 
 
 def _sources(results: Results) -> str:

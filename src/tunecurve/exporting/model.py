@@ -95,7 +95,8 @@ def export_model(
     usage, beside = write_usage(predictor, kind, converted, target)
     on_message(f"answering {check_rows or results.data.n_test} test rows with it")
     rescored = rescore(results, chosen, predictor, converted.answers, check_rows)
-    if (dtype := (chosen.identity.get("compute") or {}).get("dtype")) not in (None, "float32"):
+    dtype = (chosen.identity.get("compute") or {}).get("dtype")
+    if rescored.n_changed and dtype not in (None, "float32"):
         converted.notes.append(
             f"the study's own answers were computed in {dtype}: a part of the difference may be that"
         )

@@ -30,3 +30,5 @@ class ConvertedModel:
     """Returns the text that a language model reads for a prompt, as a server of other tools is to be given it."""
     stops: tuple[str, ...] = ()
     """Texts with which a language model ends its answer."""
+    knows: frozenset[str] | None = None
+    """Labels or classes of its training rows, beside which it writes no other; None where it may write any text."""

@@ -51,6 +51,11 @@ def test_words_of_the_study_stand_in_place_of_the_names():
     assert GlinerSpec().asked() == {}
 
 
+def test_equal_words_for_two_labels_are_refused_where_the_rows_name_no_label_too():
+    with pytest.raises(SpecError, match="'A' and 'B' would both be asked for as 'name'"):
+        words_to_labels([], GlinerSpec(prompts={"A": "name", "B": "name"}))
+
+
 def test_words_that_do_not_fit_the_labels_are_refused():
     with pytest.raises(SpecError, match=r"^gliner.prompts: 'NAM' is no label .* NAME, CITY. Did you mean 'NAME'\?$"):
         words_to_labels(["NAME", "CITY"], GlinerSpec(prompts={"NAM": "person"}))

@@ -74,7 +74,12 @@ def convert(tuned: TunedEncoder, folder: Path) -> ConvertedModel:
     write_text(paths[2], json.dumps(told | _windows(tuned), ensure_ascii=False))
     shutil.copyfile(RUNNERS / f"{'tagger' if is_tagger else 'classifier'}.py", paths[3])
     answers = _answers_of(paths[3], notes, is_tagger=is_tagger)
-    return ConvertedModel(paths, answers, f"onnxruntime {onnxruntime.__version__}, by run.py", notes)
+    knows = (
+        frozenset(name for label in head.known_labels for name in label.split(BETWEEN_LABELS))
+        if is_tagger
+        else frozenset(head.classes)
+    )
+    return ConvertedModel(paths, answers, f"onnxruntime {onnxruntime.__version__}, by run.py", notes, knows=knows)
 
 
 def _whole_texts(tokenizer: str) -> str:

@@ -100,11 +100,10 @@ def words_to_labels(labels: Sequence[str], settings: GlinerSpec) -> dict[str, st
                 f"gliner.prompts: '{label}' is no label of these rows; expected some of: {', '.join(labels)}."
                 f"{did_you_mean(label, labels)}"
             )
-    if not labels:
-        given = {words: label for label in settings.prompts for words in settings.words_of(label)}
-        return given or {words: words.upper().replace(" ", "_") for words in WITHOUT_LABELS}
+    if not labels and not settings.prompts:
+        return {words: words.upper().replace(" ", "_") for words in WITHOUT_LABELS}
     found: dict[str, str] = {}
-    for label in labels:
+    for label in labels or settings.prompts:
         for words in settings.words_of(label) or [label_words(label)]:
             other = found.setdefault(words, label)
             if other != label:
