@@ -117,8 +117,8 @@ def write_points(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 def merged(tables: Iterable[Iterable[PointRow]], order: Sequence[str]) -> list[PointRow]:
     """Return the points of several tables, sorted by set (in the given order), learner, strategy, metric, size and seed.
 
-    A set and learner that was measured on two devices or with two test sets is taken from the later table alone: the points of
-    one curve have one origin.
+    A set and learner that was measured on two devices or with two test sets is taken from one table alone, the later one where
+    it has no fewer points: the points of one curve have one origin.
     """
     found: dict[tuple[str, str], dict[tuple[str, ...], PointRow]] = {}
     for table in tables:
@@ -129,7 +129,7 @@ def merged(tables: Iterable[Iterable[PointRow]], order: Sequence[str]) -> list[P
         for curve, rows in fresh.items():
             if curve in found and _origin(found[curve]) == _origin(rows):
                 found[curve] |= rows
-            elif curve not in found or len(rows) > len(found[curve]):
+            elif curve not in found or len(rows) >= len(found[curve]):
                 found[curve] = rows
     rank = {name: place for place, name in enumerate(order)}
     everything = [row for rows in found.values() for row in rows.values()]

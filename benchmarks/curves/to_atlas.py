@@ -2,7 +2,8 @@
 
     python benchmarks/curves/to_atlas.py POINTS.csv [POINTS.csv ...]
 
-What the atlas has already is kept; a curve that was measured on another device or test set is taken from the larger table.
+What the atlas has already is kept; a curve that was measured on another device or test set is taken from the larger table,
+of two that are as large from the later one.
 Curves with fewer than two sizes are left out.
 """
 
