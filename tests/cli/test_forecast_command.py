@@ -161,6 +161,10 @@ def test_prices_give_an_answer_in_money() -> None:
         ("n,score,kind\n50,50,finetun\n", "Did you mean 'finetune'"),
         ("n,score,direction\n50,50,up\n", "direction 'up'"),
         ("n,score,n_test\n50,50,0\n", "n_test=0"),
+        (
+            "n,score\n1.000,80.5\n2.000,85\n",
+            "line 2: every n is written with a point and three digits, which is 1 or 1000 rows",
+        ),
         ("n,score\n50,50\n\n100,101\n200,60\n", "line 4: score 101 is outside the metric's range 0 to 100"),
         ("n,score,direction\n50,-1,min\n", "line 2: score -1 is outside the metric's range 0 to any"),
     ],
@@ -171,6 +175,19 @@ def test_bad_files_get_one_clear_line(tmp_path: Path, text: str, message: str) -
     assert result.exception.exit_code == 3
     assert message in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "text", ["n,score\n1.000,80.500\n2.000,85.000\n", "n,score\n0.500,80\n1.000,85\n", "n,score\n1.5,80\n3.000,85\n"]
+)
+def test_numbers_that_are_written_with_three_digits_are_no_thousands(tmp_path: Path, text: str) -> None:
+    assert run(write(tmp_path, text)).exit_code == 0
+
+
+def test_published_means_are_not_said_to_be_single_seeds(tmp_path: Path) -> None:
+    output = run(write(tmp_path, "n,score,replicate\n100,80,mean\n200,85,mean\n400,88,mean\n")).output
+    assert "3 of 3 scores are read as means" in output
+    assert "No size was run with more than one seed" not in output
 
 
 def test_unreadable_and_foreign_files_get_one_clear_line(tmp_path: Path) -> None:

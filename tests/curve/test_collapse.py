@@ -44,6 +44,27 @@ def test_of_a_lone_jump_no_plain_word_is_said_and_another_seed_is_the_step(score
     assert note.endswith("Run it again with another seed (costs 3).")
 
 
+@pytest.mark.parametrize("scores", [[50, 51, 50.4, 84], [50, 51, 50.4, 70], [50, 51, 84]])
+def test_a_lone_jump_that_few_drawn_curves_take_for_one_is_told_with_its_rerun(scores: list[float]) -> None:
+    """A test set four times as large was the step after 50, 51, 50.4, 84."""
+    sizes = [100.0 * 2**step for step in range(len(scores))]
+    answer = forecast(sizes, scores)
+    assert any("one run cannot tell a jump from luck. Run it again with another seed." in note for note in answer.notes)
+    if answer.verdict.word == "cannot tell":
+        assert answer.verdict.reason == "jump"
+        assert answer.verdict.answer is not None
+        assert (answer.verdict.answer.kind, answer.verdict.answer.more_runs) == ("seeds", 1)
+
+
+def test_half_a_point_less_than_the_best_score_is_no_collapse() -> None:
+    """One run scatters by 0.7 points there at least; 100, 99.5 "may have collapsed"."""
+    for scores in ([96, 99, 100, 99.5], [96, 99, 99.8, 99.1]):
+        answer = forecast([100, 200, 400, 800], scores)
+        assert answer.verdict.reason != "collapse"
+        assert not any("collapse" in note for note in answer.notes)
+    assert forecast([100, 200, 400, 800], [96, 99, 100, 95]).verdict.reason == "collapse"
+
+
 def test_seeds_that_agree_settle_that_it_was_a_jump() -> None:
     answer = forecast([50, 100, 200, 400, 800, 800, 800], [20, 21, 20, 22, 70, 69, 71])
     assert answer.verdict.reason != "jump"

@@ -8,12 +8,16 @@ import numpy as np
 
 from tunecurve.curve.decision import Prices
 from tunecurve.curve.points import CurvePoints, PreparedCurve, checked_arrays
+from tunecurve.curve.scatter import least_scatter
 from tunecurve.wording import chance_in_words
 
 # A lone run at the largest size is doubted when its error is this much above the smallest before it (in logarithms), or above
 # twice what the test rows explain; another one when it belongs to the curve with less than even chances.
 NOTABLE_FALL = 0.25
 SUSPECT = 0.5
+# A last score is a jump where it is so many hundredths of the range above all before, and its step so many times the largest earlier one:
+# of the published ones 99 of 100 kept half of it or more (`benchmarks/forecast/last_jumps.py`).
+JUMP_POINTS, JUMP_STEPS, FEWEST_BEFORE_A_JUMP = 10.0, 3.0, 2
 # One run among several is odd when its error is this much above all others (in logarithms), of which there must be some, and above
 # so many times their range.
 ODD_RUN, ODD_RANGES, FEWEST_OTHERS = 0.5, 4.0, 3
@@ -25,7 +29,10 @@ def may_have_collapsed(curve: PreparedCurve) -> bool:
     """Whether the largest size was run once and scored clearly less than a smaller one."""
     best = int(np.argmin(curve.log_error))
     fall = float(curve.log_error[-1] - curve.log_error[best])
-    luck = 2.0 * float(np.sqrt(curve.step_variance(best, -1)))
+    variance = curve.step_variance(best, -1)
+    if curve.scale.kind == "bounded" and not curve.replicated:  # else the runs show it themselves
+        variance += float(np.square(least_scatter(curve.log_error[[best, -1]])).sum())
+    luck = 2.0 * float(np.sqrt(variance))
     if int(curve.replicates[-1]) != 1 or fall <= max(NOTABLE_FALL, luck):
         return False
     chance = curve.paired.chance_not_worse(float(curve.size[best]), float(curve.size[-1])) if curve.paired else None
@@ -37,9 +44,25 @@ def may_be_luck(curve: PreparedCurve, jump_probability: float) -> bool:
     return int(curve.replicates[-1]) == 1 and jump_probability >= SUSPECT
 
 
+def is_jump(curve: PreparedCurve, jump_probability: float) -> bool:
+    """Whether the largest size scored what the sizes before do not announce: by most of the drawn curves, or by the scores alone."""
+    if jump_probability >= SUSPECT:
+        return True
+    if curve.scale.kind == "loss" or len(curve.size) <= FEWEST_BEFORE_A_JUMP:
+        return False
+    scores = curve.scale.sign * curve.mean_score / curve.scale.unit
+    earlier = float(np.abs(np.diff(scores[:-1])).max())
+    return bool(scores[-1] - scores[:-1].max() >= JUMP_POINTS and scores[-1] - scores[-2] >= JUMP_STEPS * earlier)
+
+
+def is_lone_jump(curve: PreparedCurve, jump_probability: float) -> bool:
+    """Whether such a largest size was run once, so that another seed tells whether it was luck."""
+    return int(curve.replicates[-1]) == 1 and is_jump(curve, jump_probability)
+
+
 def jump_notes(curve: PreparedCurve, jump_probability: float, prices: Prices) -> Iterator[str]:
     """Yield a sentence on a jump onto the largest size: what it is taken for, and of a lone run the rerun."""
-    if jump_probability < SUSPECT:
+    if not is_jump(curve, jump_probability):
         return
     best = float(np.abs(curve.mean_score[:-1] - curve.mean_score[-1]).min())
     runs, last = int(curve.replicates[-1]), f"n={curve.size[-1]:g}"

@@ -50,6 +50,8 @@ class CurveTable:
     """The first reason why the curve cannot be used."""
     n_bad_rows: int = 0
     """Rows that could not be read."""
+    dotted_sizes: int = 0
+    """Sizes that are written as 1.000, beside scores that are not written so."""
     score_range: tuple[float, float] | None = None
     """The range that the other curves of the file tell, where this one's scores alone would tell another."""
 

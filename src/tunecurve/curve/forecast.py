@@ -181,7 +181,7 @@ def forecast_curve(
         decision=decide(predictive, prices, target),
         drops=drops,
         notes=notes
-        + _notes(predictive, asked, prices)
+        + _notes(predictive, asked, prices, are_means=mean_note(points.replicate) is not None)
         + list(odd_run_notes(points, curve))
         + [drop_note(drop) for drop in drops if drop.real],
         predictive=predictive,
@@ -327,11 +327,11 @@ def back_test(
     return BackTest(float(last), actual, entry.median, (low, high), actual - entry.median, inside)
 
 
-def _notes(predictive: Predictive, asked: Floats, prices: Prices) -> list[str]:
+def _notes(predictive: Predictive, asked: Floats, prices: Prices, *, are_means: bool) -> list[str]:
     notes = []
     if any(is_speculative(float(size), predictive.last_size) for size in asked):
         notes.append(f"Sizes beyond {8 * predictive.last_size:g} (8 times the data) are speculative.")
-    if not predictive.curve.replicated and (predictive.curve.replicates == 1).all():
+    if not predictive.curve.replicated and (predictive.curve.replicates == 1).all() and not are_means:
         notes.append("No size was run with more than one seed: the noise of one run is guessed, not measured.")
     if predictive.curve.scale.kind == "bounded" and predictive.curve.log_error[-1] <= np.log(NEAR_THE_BEST + 1.0):
         notes.append(TOO_NARROW)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from tunecurve.curve.answer import Plateau, SettlingStep, Verdict, Word
-from tunecurve.curve.collapse import may_be_luck, may_have_collapsed
+from tunecurve.curve.collapse import is_lone_jump, may_be_luck, may_have_collapsed
 from tunecurve.curve.decision import Prices
 from tunecurve.curve.deltas import matters_by_default, resolution
 from tunecurve.curve.drops import drop_at_the_end, end_words
@@ -131,8 +131,8 @@ def judge(
     low, high = np.quantile(gain, [0.1, 0.9])
     shown, from_, to = (in_digits(value, delta) for value in (expected, low, high))
     numbers = f"doubling the {last:g} examples would gain {shown} on average (80 % interval {from_} to {to})"
-    is_lone_jump = may_be_luck(predictive.curve, predictive.jump_probability)
-    if is_plain(predictive.curve, rising) and not is_lone_jump:
+    is_luck = may_be_luck(predictive.curve, predictive.jump_probability)
+    if is_plain(predictive.curve, rising) and not is_luck:
         sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {chance_in_words(rising)}."
         verdict = Verdict("rising", sentence, rising, expected, [])
         verdict = verdict if rising >= SURE else _no_gain(predictive, delta, rising, expected, numbers)
@@ -210,7 +210,7 @@ def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep],
         return "sizes"
     if may_have_collapsed(curve):
         return "collapse"
-    if may_be_luck(curve, predictive.jump_probability):
+    if is_lone_jump(curve, predictive.jump_probability):
         return "jump"
     last_error = float(np.exp(curve.log_error[-1])) * curve.scale.unit
     run = float(predictive.run_variance(curve.size[-1:])[0]) / curve.replicates[-1]

@@ -30,6 +30,7 @@ from tunecurve.curve.priors import (
     prior_from,
     prior_table,
 )
+from tunecurve.curve.scatter import least_scatter
 
 # Enough that quantiles move by less than 1 % of the interval when it is doubled.
 DRAWS = 2000
@@ -39,10 +40,6 @@ STEPS_PER_DOUBLING = 4
 MOST_STEPS_INSIDE = 60
 # Errors beyond are infinite for every purpose.
 LARGEST_LOG_ERROR = 300.0
-# One run of a language model scatters by this much at least, in per cent of the range, however near the best score it comes: the
-# least that was seen from 1,000 rows on. All of it up to the first distance from the best score, none from the second on.
-LEAST_SCATTER = 0.7
-ALL_UP_TO, NONE_FROM = 3.0, 11.0
 
 
 @dataclass(frozen=True)
@@ -195,9 +192,7 @@ class Predictive:
         if self.curve.scale.kind != "bounded" or self.curve.replicated or not may_be_one:
             return latent, np.zeros_like(latent)
         held = np.maximum(latent, np.log(CEILING_OFFSET))
-        distance = np.exp(np.minimum(held, LARGEST_LOG_ERROR)) - CEILING_OFFSET
-        share = np.clip((NONE_FROM - distance) / (NONE_FROM - ALL_UP_TO), 0.0, 1.0)
-        return held, LEAST_SCATTER * share / (distance + CEILING_OFFSET)
+        return held, least_scatter(np.minimum(held, LARGEST_LOG_ERROR))
 
     def population_scores(self, size: Floats) -> Floats:
         """Draws (n_draws, n_at) of the expected score on fresh rows of the same kind as the test set."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunecurve.curve.answer import SettlingStep
-from tunecurve.curve.collapse import RERUNS, RERUNS_OF_A_JUMP, may_be_luck, may_have_collapsed
+from tunecurve.curve.collapse import RERUNS, RERUNS_OF_A_JUMP, is_lone_jump, may_have_collapsed
 from tunecurve.curve.decision import Prices, labels_missing
 from tunecurve.curve.deltas import default_delta
 from tunecurve.curve.imagined import TEST_SET_TIMES, Imagined, StepKind, chance_of_a_word
@@ -56,7 +56,7 @@ def settling_steps(
     run = float(predictive.run_variance(np.array([last]))[0])
     own = predictive.curve.own_test_variance
     seeds, reruns = "three more seeds", RERUNS
-    if may_be_luck(predictive.curve, predictive.jump_probability):
+    if is_lone_jump(predictive.curve, predictive.jump_probability):
         seeds, reruns = "another seed", RERUNS_OF_A_JUMP
     options: list[tuple[StepKind, str, float, float, float, int]] = [
         ("seeds", f"{seeds} at the largest size", last, run / reruns, 0.0, reruns),

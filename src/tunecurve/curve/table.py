@@ -42,6 +42,8 @@ TINY_PER_CENTS = (
     "them in a file of their own."
 )
 # Looks like a mean of runs, and cannot be one.
+# A size that may be a thousand or one; beside a score with three digits behind the point it is a number like all of its file.
+DOTTED_THOUSANDS, THREE_DIGITS = re.compile(r"[1-9]\d{0,2}\.\d{3}"), re.compile(r".*\.\d{3}")
 NO_MEAN = re.compile(r"m(0+|-\d+|\d*\.\d+)", re.IGNORECASE)
 
 
@@ -124,6 +126,7 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     if not tables:
         raise DataError(f"{path}: no rows; expected one row a run, with n and score.")
     _refuse_in_doubt(tables.values(), cut)
+    _refuse_dotted_thousands(tables.values(), path)
     _tell_tiny_per_cents(list(tables.values()))
     first, *_ = tables.values()
     is_repeated = _repeats(first)  # before copies are taken out
@@ -143,6 +146,16 @@ def _refuse_in_doubt(tables: Collection[CurveTable], cut: Sequence[CurveTable]) 
     shifted = [table.problem for table in cut if table.problem and table.is_empty]
     for problem in shifted or (problems if len(problems) == len(tables) else []):
         raise problem
+
+
+def _refuse_dotted_thousands(tables: Collection[CurveTable], path: str) -> None:
+    """Raise where every size is written as 1.000: a thousand in many countries, and one in others."""
+    first = next((table for table in tables if len(table.size)), None)
+    if first is not None and all(table.dotted_sizes == len(table.size) for table in tables):
+        raise DataError(
+            f"{path} line {first.line[0]}: every n is written with a point and three digits, which is {first.size[0]:g} or "
+            f"{1000 * first.size[0]:g} rows; expected whole numbers without a separator, such as {1000 * first.size[0]:g}."
+        )
 
 
 def _repeats(table: CurveTable) -> bool:
@@ -193,6 +206,7 @@ def _add_row(table: CurveTable, cells: dict[str, str], where: str, line: int) ->
         table.untrained.append(Untrained(line, kind, size, score, replicate))
         return
     size = _number(cells["n"], "n", where)
+    table.dotted_sizes += bool(DOTTED_THOUSANDS.fullmatch(cells["n"]) and not THREE_DIGITS.fullmatch(cells["score"]))
     if size < LEAST_SIZE:
         raise DataError(f"{where}: n={size:g} in a finetune row; expected at least 1 (untrained is kind zeroshot).")
     table.size.append(size)
