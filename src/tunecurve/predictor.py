@@ -149,7 +149,7 @@ class Predictor:
 
     def cleaned(self, prompts: Sequence[Prompt], answers: Sequence[Completion]) -> list[Completion]:
         """Return answers that came some other way as the trial's were scored."""
-        if not self.learner.takes_prompts:
+        if not self.learner.answers_are_cleaned:
             return list(answers)
         return [self.cleaning.clean(answer, prompt) for prompt, answer in zip(prompts, answers, strict=True)]
 

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from tunecurve.data.labels import class_findings, levelled
+from tunecurve.data.labels import class_findings, levelled, missing_labels
 from tunecurve.data.rows import Row
 from tunecurve.data.sources import read_rows
 from tunecurve.spec.reading import parse_spec
@@ -17,7 +17,8 @@ CAFE = "caf\u00e9"
 @pytest.mark.parametrize(
     "other",
     ["Credit card", "CREDIT CARD", " credit card", "credit  card", "credit card.", "credit-card", "credit_card",
-     '"credit card"', "credit card!", "\uff43redit card", "credit\u00a0card", "credit\u200b card"],
+     '"credit card"', "credit card!", "\uff43redit card", "credit\u00a0card", "credit\u200b card",
+     "credit card\ufe0f", "credit\u034f card"],
 )  # fmt: skip
 def test_spellings_of_one_label_are_named_with_their_counts(other):
     (finding,) = class_findings({"credit card": 8, other: 3, "loan": 5})
@@ -48,11 +49,42 @@ def test_a_class_that_is_other_classes_in_a_row_is_named(joined):
     assert class_findings({"fire": 5, "search and rescue": 4}) == []
 
 
+def test_an_emoji_with_and_without_a_variation_selector_is_one_label_in_two_spellings():
+    (finding,) = class_findings({"\U0001f600": 8, "\U0001f600\ufe0f": 3, "\U0001f641": 5})
+    assert r"'\U0001f600\ufe0f' (3)" in finding.text
+    assert "1f641" not in finding.text
+
+
 @pytest.mark.parametrize("label", ["nan", "NaN", "null", "NULL", "N/A"])
 def test_what_programs_write_for_nothing_is_no_silent_class(label):
-    (finding,) = class_findings({"spam": 5, label: 2})
-    assert f"'{label}' (2)" in finding.text
-    assert class_findings({"spam": 5, "none": 2}) == []
+    (finding,) = missing_labels({"spam": 5, label: 2}, "kind")
+    assert f"'{label}' (2), in 2 of 7 rows" in finding.text
+    assert f"--where 'kind!={label}'" in finding.remedy
+    assert missing_labels({"spam": 5, "none": 2}, "kind") == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "signs"),
+    [
+        ({"0": 30, "1": 30, "2": 30, "-1": 6}, ["-1"]),
+        ({"0": 30, "1": 30, "-1": 30}, []),  # negative, neutral, positive
+        ({"0": 90, "1": 90, "-1": 2}, ["-1"]),
+        ({"1": 30, "-1": 30}, []),
+        ({"1": 30, "2": 30, "3": 30, "-1": 3}, []),  # a scale of its own
+        ({"0": 30, "1": 30, "2": 30, "-1": 6, "-100": 2}, ["-1", "-100"]),
+        ({"entailment": 30, "neutral": 30, "contradiction": 30, "-": 5}, ["-"]),
+        ({"+": 30, "-": 30, "neutral": 30}, []),
+        ({"+": 30, "-": 30}, []),
+        ({"!": 30, "?": 30, ".": 30}, []),
+        ({"yes": 30, "no": 30, "?": 4}, ["?"]),
+        ({"-": 30, "negation": 9}, []),
+    ],
+)
+def test_rows_without_a_gold_label_are_named_with_what_leaves_them_out(counts, signs):
+    found = missing_labels(counts, "gold_label")
+    assert [finding.is_note for finding in found] == [False] * bool(signs)
+    assert all(f"'{sign}' ({counts[sign]})" in found[0].text for sign in signs)
+    assert all(f"--where 'gold_label!={sign}'" in found[0].remedy for sign in signs)
 
 
 def test_how_a_file_was_read_is_among_the_findings_of_its_rows(tmp_path):

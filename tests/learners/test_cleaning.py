@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.fakes.records import finished_trial
 from tunecurve.learners.answers import answer_stream, predict_answers
 from tunecurve.learners.base import Completion, Learner
+from tunecurve.learners.baselines.floor import FloorLearner
 from tunecurve.learners.cleaning import THOUGHT_MARKS, Cleaning, strip_thoughts, without_thoughts
 from tunecurve.prompts import PromptRenderer
 from tunecurve.report.tables import answer_table
@@ -82,6 +83,23 @@ def test_thoughts_of_every_learner_are_removed_and_counted():
     assert [index for index, _ in answer_stream(Thinking(), prompts, {0, 1})] == [2]
     kept = [answer.text for answer in predict_answers(Thinking(), prompts, cleaning=Cleaning(thoughts=False))]
     assert kept == ["<think>a</think>one", "<think>b", "three"]
+
+
+class ThinkingUnprompted(Thinking):
+    takes_prompts = False
+
+
+def test_thoughts_of_an_own_learner_are_removed_whether_it_takes_prompts_or_not():
+    prompts = [RENDERER.prompt(text) for text in "abc"]
+    assert ThinkingUnprompted().answers_are_cleaned
+    assert [answer.text for answer in predict_answers(ThinkingUnprompted(), prompts)] == ["one", "", "three"]
+
+
+def test_answers_that_are_labels_or_the_input_have_nothing_to_clean():
+    copied = "<think>a</think> b"
+    (answer,) = predict_answers(FloorLearner(), [RENDERER.prompt(copied)])
+    assert not FloorLearner().answers_are_cleaned
+    assert answer.text == copied
 
 
 def of_one_trial(answers):

@@ -227,3 +227,26 @@ def test_classes_of_test_rows_alone_are_kept_for_the_metrics_of_all_later_runs(t
     assert [p.scores["macro_f1"].estimate for p in again.points] == [
         p.scores["macro_f1"].estimate for p in results.points
     ]
+
+
+@pytest.mark.parametrize("mark", [-1, "-1", "-1.0"])
+def test_rows_without_a_gold_label_are_named_and_left_out_by_the_step_that_is_named(tmp_path, mark):
+    rows = [{**row, "label": mark if i % 20 == 7 else i % 3} for i, row in enumerate(rows_of(80))]
+    found = study(tmp_path, rows)
+    if mark == "-1.0":  # as no program writes it beside 0, 1 and 2
+        assert "missing-as-label" not in found
+        return
+    finding = found["missing-as-label"]
+    assert "'-1' (4), in 4 of 80 rows" in finding.text
+    assert "--where 'label!=-1'" in finding.remedy
+    left = study(tmp_path, rows, data={"where": ["label!=-1"]})
+    assert "missing-as-label" not in left
+    assert "76 of 80 rows" in left["rows-where"].text
+
+
+def test_a_dash_alone_among_sets_of_labels_is_named(tmp_path):
+    rows = [
+        {**row, "label": "-" if i % 20 == 7 else ["a", "b", "a; b", "b; c"][i % 4]} for i, row in enumerate(rows_of(80))
+    ]
+    finding = study(tmp_path, rows, task="multilabel")["missing-as-label"]
+    assert "'-' (4)" in finding.text

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 
 from tunecurve.findings import Finding
+from tunecurve.formats.folding import without_invisible
 from tunecurve.wording import first_of
 
 # A closed set is small against the data, and its names are short.
@@ -24,6 +25,10 @@ AT_BLANKS = " with data.label_separator: ' ' in the study file"
 MIN_WORD_LISTS = 3
 # What programs write for a missing value.
 _MISSING = {"nan", "NaN", "NAN", "null", "NULL", "N/A", "#N/A", "<NA>", "NaT", "\\N"}
+# What public data write where annotators did not agree on a class: beside classes that are numbers from 0 on, and beside words.
+_NO_CLASS_NUMBERS, _NO_CLASS_SIGNS = {"-1", "-100"}, {"-", "--", "\u2013", "\u2014", "?", "_"}
+# -1, 0 and 1 are the three of negative, neutral and positive: beside fewer numbers than three, -1 stands for none where it is rare.
+MIN_NUMBERED_CLASSES, RARE = 3, 0.05
 
 
 def is_closed_set(labels: Collection[str], n_rows: int) -> bool:
@@ -43,8 +48,7 @@ def levelled(label: str) -> str:
 
     Signs that carry meaning stay: ``C++``, ``C#``, ``-1``, and a label that is nothing but signs.
     """
-    text = unicodedata.normalize("NFKC", label)
-    text = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    text = without_invisible(unicodedata.normalize("NFKC", label))
     text = _BETWEEN_WORDS.sub(" ", " ".join(text.casefold().split())).strip(_OUTER_MARKS)
     text = unicodedata.normalize("NFKC", text)
     return _same_number(text) or text or label.strip()
@@ -61,7 +65,7 @@ def _same_number(text: str) -> str:
 
 def class_findings(counts: Mapping[str, int]) -> list[Finding]:
     """Return what is odd about the classes of a data set, from how often each is there."""
-    return [*untidy_labels(counts), *_several_in_one(counts), *_missing(counts)]
+    return [*untidy_labels(counts), *_several_in_one(counts)]
 
 
 def untidy_labels(counts: Mapping[str, int]) -> list[Finding]:
@@ -91,7 +95,7 @@ def _in_words(label: str, counts: Mapping[str, int]) -> str:
 
 def _is_odd(label: str) -> bool:
     """Return whether a label looks like another one on the screen: accents apart, wide letters, invisible characters."""
-    return unicodedata.normalize("NFKC", label) != label or any(unicodedata.category(c) == "Cf" for c in label)
+    return unicodedata.normalize("NFKC", label) != label or without_invisible(label) != label
 
 
 def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
@@ -140,15 +144,30 @@ def lists_of_words(labels: Collection[str]) -> list[str]:
     return found
 
 
-def _missing(counts: Mapping[str, int]) -> list[Finding]:
-    names = [label for label in counts if label.strip() in _MISSING]
+def missing_labels(counts: Mapping[str, int], column: str) -> list[Finding]:
+    """Return one finding that names the labels of a column which stand for none; none where there are none."""
+    names = sorted({label for label in counts if label.strip() in _MISSING} | {*_signs_of_no_class(counts)})
     if not names:
         return []
-    shown = ", ".join(f"'{label}' ({counts[label]})" for label in sorted(names))
-    return [
-        Finding(
-            "missing-as-label",
-            f"labels that programs write for a missing value: {shown}; each is measured as a label of its own",
-            "if these rows have no label, leave the cell empty",
-        )
-    ]
+    n_rows, shown = sum(counts[label] for label in names), ", ".join(f"'{label}' ({counts[label]})" for label in names)
+    is_one = len(names) == 1
+    text = (
+        f"{'a label' if is_one else 'labels'} that usually {'stands' if is_one else 'stand'} for a missing one: {shown}, in {n_rows} of "
+        f"{sum(counts.values())} rows; each is measured as a label of its own"
+    )
+    conditions = " ".join(f"--where '{column}!={label.strip()}'" for label in names)
+    remedy = f"if these rows have no label, leave them out: {conditions}, or leave the cell empty"
+    return [Finding("missing-as-label", text, remedy)]
+
+
+def _signs_of_no_class(counts: Mapping[str, int]) -> list[str]:
+    """Return the labels that say that there is none: -1 among numbers from 0 on, a dash among words."""
+    signs = [label for label in counts if label.strip() in _NO_CLASS_NUMBERS]
+    others = {label.strip() for label in counts if label not in signs}
+    if signs and others and others == {str(number) for number in range(len(others))}:
+        is_rare = sum(counts[label] for label in signs) < RARE * sum(counts.values())
+        return signs if len(others) >= MIN_NUMBERED_CLASSES or (is_rare and len(others) > 1) else []
+    signs = [label for label in counts if label.strip() in _NO_CLASS_SIGNS]
+    others = {label.strip() for label in counts if label not in signs}
+    are_words = len(others) > 1 and all(any(map(str.isalpha, other)) for other in others)
+    return signs if are_words else []

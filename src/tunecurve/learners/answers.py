@@ -12,14 +12,14 @@ from tunecurve.prompts import Prompt
 def answer_stream(
     learner: Learner, prompts: Sequence[Prompt], done: Collection[int] = (), *, cleaning: Cleaning = USUAL_CLEANING
 ) -> Generator[tuple[int, Completion], None, None]:
-    """Yield (index, answer) as the learner does, cleaned; answers of a learner that takes no prompts have nothing to clean.
+    """Yield (index, answer) as the learner does, cleaned; labels, and inputs with parts replaced, have nothing to clean.
 
     Closed, it ends the learner's own work at once: calls in flight, a deployment that stands.
     """
     stream = learner.predict_stream(prompts, done)
     try:
         for index, answer in stream:
-            yield index, cleaning.clean(answer, prompts[index]) if learner.takes_prompts else answer
+            yield index, cleaning.clean(answer, prompts[index]) if learner.answers_are_cleaned else answer
     finally:
         if isinstance(stream, Generator):
             stream.close()

@@ -41,6 +41,9 @@ class Learner(ABC):
     takes_prompts : bool
         Whether instruction and examples in the prompt change its answers, as with language models. The others see the
         row's input alone: they are fine-tuned, or answer by a fixed rule (a baseline).
+    answers_are_cleaned : bool
+        Whether what a study takes off answers (thoughts, a code fence) is taken off its answers, too: not where these are labels, or
+        the input with parts replaced.
     is_paid : bool
         Whether answers and training cost money.
     loss_unit, loss_note : {"token", "word", "row"}, str
@@ -71,6 +74,7 @@ class Learner(ABC):
 
     name: str
     takes_prompts: bool = False
+    answers_are_cleaned: bool = True
     is_paid: bool = False
     loss_unit: LossUnit = "row"
     loss_note: str = ""
@@ -135,11 +139,6 @@ class Learner(ABC):
     def has_teacher(self) -> bool:
         """Whether it makes use of inputs that nobody labelled: `use_unlabelled` is written."""
         return self._writes("use_unlabelled")
-
-    @property
-    def answers_are_cleaned(self) -> bool:
-        """Whether what a study takes off answers changes its answers."""
-        return self.takes_prompts
 
     def use_unlabelled(self, rows: UnlabelledRows) -> None:  # noqa: B027  (most need none)
         """Take the inputs that nobody labelled from here."""

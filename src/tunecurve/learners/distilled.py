@@ -57,6 +57,7 @@ class DistilledLearner(AnswersAsStudent):
             raise UsageError(f"'{name}': the floor teaches nothing; name a model")
         self.rows: UnlabelledRows | None = None
         self.takes_prompts = student.takes_prompts
+        self.answers_are_cleaned = student.answers_are_cleaned or teacher.answers_are_cleaned
         self.is_paid = teacher.is_paid or student.is_paid
         self.loss_unit: LossUnit = student.loss_unit
         self.loss_note = student.loss_note
@@ -78,11 +79,6 @@ class DistilledLearner(AnswersAsStudent):
         """Return that of the student, with the teacher's."""
         teacher = {**self.teacher.identity(), "times": self.times, "is_tuned": self._teacher_is_tuned}
         return {**self.student.identity(), "teacher": teacher}
-
-    @property
-    def answers_are_cleaned(self) -> bool:
-        """Whether the student's are, or the teacher's that it learns from."""
-        return self.student.answers_are_cleaned or self.teacher.answers_are_cleaned
 
     def use_unlabelled(self, rows: UnlabelledRows) -> None:
         """Take the teacher's inputs from here."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 
 from tunecurve.data.damaged_texts import damage_findings
+from tunecurve.data.inputs import DEFAULT_TARGET
+from tunecurve.data.labels import missing_labels
 from tunecurve.data.near_duplicates import NearDuplicates
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
@@ -35,6 +38,7 @@ def data_findings(
     if not any(finding.code == "targets-differ" for finding in found):
         found = [*found, *_other_task(task, pool)]
     found = [*found, *_unseen_labels(task, test, facts.labels), *task.label_findings(test, pool)]
+    found += _missing_labels(task, [*test, *pool], spec)
     few_groups = _few_test_groups(facts) if spec.split.keeps_groups else []
     return [
         *found,
@@ -54,6 +58,18 @@ def _other_task(task: Task, pool: Sequence[Row]) -> list[Finding]:
         return []
     text = f"this looks like {_a(suggested)} {suggested} task rather than {task.name}: {why}"
     return [Finding("other-task", text, f"if so, give --task {suggested}")]
+
+
+def _missing_labels(task: Task, rows: Sequence[Row], spec: StudySpec) -> list[Finding]:
+    """Name what stands for no label, with the condition that leaves its rows out; sets of labels that are nothing else, too."""
+    if task.answer not in ("class", "labels") or len(spec.data.target_columns) > 1:
+        return []
+    (column,) = spec.data.target_columns
+    counts = Counter(row.target for row in rows)
+    if task.answer == "labels":
+        alone = {target for target in counts if task.labels_of(target) == [target.strip()]}
+        counts = Counter({target: n for target, n in counts.items() if target in alone})
+    return missing_labels(counts, DEFAULT_TARGET if column in spec.data.input_columns else column)
 
 
 def labels_of_test_rows_alone(task: Task, test: Sequence[Row], known: Sequence[str]) -> list[str]:

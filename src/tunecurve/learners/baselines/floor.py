@@ -13,6 +13,7 @@ class FloorLearner(Learner):
     """Answers every prompt by a rule that may learn of the training targets; default: the input itself."""
 
     name = "floor"
+    answers_are_cleaned = False
 
     def __init__(self, rule: Floor | None = None, targets: Sequence[str] = ()) -> None:
         self.rule = rule or Floor()

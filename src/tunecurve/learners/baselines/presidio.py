@@ -49,6 +49,7 @@ class PresidioLearner(Learner):
     """
 
     name = "presidio"
+    answers_are_cleaned = False
 
     def __init__(self, settings: PresidioSpec | None = None) -> None:
         missing = [package for package in _NEEDED if importlib.util.find_spec(package) is None]

@@ -42,6 +42,8 @@ def is_classifier(value: object) -> bool:
 class ScikitLearner(Learner):
     """Fits a copy of a classifier, which reads texts as they are and is never fitted itself, on every training set."""
 
+    answers_are_cleaned = False
+
     def __init__(self, name: str, classifier: Any, tuned_folder: Path | None = None) -> None:
         self.name, self.classifier, self.tuned_folder = name, classifier, tuned_folder
         self._fitted: Any = None

@@ -62,6 +62,7 @@ class TfidfLearner(Learner):
     """A linear classifier over n-gram counts; answers only after training."""
 
     name = "tfidf"
+    answers_are_cleaned = False
     settings_read = frozenset()
 
     def __init__(self, name: str = "tfidf", tuned_folder: Path | None = None) -> None:

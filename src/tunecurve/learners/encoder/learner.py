@@ -75,8 +75,8 @@ class EncoderLearner(TorchLearner):
     """
 
     kind = ""
-    reads_words = False
-    """Whether the words of a text are told apart, signs among them."""
+    answers_are_cleaned = False
+    reads_words = False  # whether the words of a text are told apart, signs among them
     settings_read = SETTINGS - WARM_SETTINGS
 
     def __init__(

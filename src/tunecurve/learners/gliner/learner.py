@@ -48,6 +48,8 @@ class GlinerLearner(TorchLearner):
         When the model cannot be loaded.
     """
 
+    answers_are_cleaned = False
+
     def __init__(self, name: str, files: ModelFiles, compute: Compute, settings: GlinerSpec | None = None) -> None:
         self.name, self.files = name, files
         self.compute = replace(compute, dtype=torch.float32)
