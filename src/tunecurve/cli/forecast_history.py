@@ -101,4 +101,5 @@ def _show_summary(summaries: Mapping[str, HistorySummary]) -> None:
             rows.append([words, str(part.n), held[0], *sides, held[1], *scores])
     echo()
     echo(text_table(header, rows))
+    echo("CRPS is in the metric's units, less is better; of the last value shown it is the mean absolute error.")
     echo("Sizes and metrics of one curve rise and fall together: so many forecasts say less than as many curves would.")
