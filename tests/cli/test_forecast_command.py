@@ -190,6 +190,30 @@ def test_published_means_are_not_said_to_be_single_seeds(tmp_path: Path) -> None
     assert "No size was run with more than one seed" not in output
 
 
+def test_small_leak_rates_are_per_cent_unless_the_test_rows_say_fractions() -> None:
+    """1.0, 0.5, 0.5 per cent of 200 documents were read as a half of them."""
+    asked = ("--metric", "leak_documents", "--test-rows", "200", "--json")
+    small = json.loads(run("--points", "200:1.0,800:0.5,1600:0.5", *asked).output)
+    assert "Less is better, as --metric leak_documents has it: direction min, range 0 to 100." in small["notes"]
+    assert any("read as per cent; if they are fractions of 1, give --range 0,1" in note for note in small["notes"])
+    in_fractions = json.loads(run("--points", "200:0.245,800:0.055,1600:0.015", *asked).output)
+    assert "Less is better, as --metric leak_documents has it: direction min, range 0 to 1." in in_fractions["notes"]
+    assert any("Scores are read as fractions of 1" in note for note in in_fractions["notes"])
+    large = json.loads(run("--points", "200:24.5,800:5.5,1600:1.5", *asked).output)
+    assert not any("fractions" in note for note in large["notes"])
+
+
+def test_the_required_size_has_the_chances_that_are_told_of_sizes() -> None:
+    """2,691 rows were required, and reached the target with probability 0.46: some curves had reached it before, and fallen."""
+    points = "50:91.2,100:90.2,200:89,400:90.6,800:88.6"
+    first = json.loads(run("--points", points, "--test-rows", "500", "--target", "90", "--json").output)["target"]
+    required = first["required_size"]["median"]
+    at = ("--at", str(required), "--at", str(required / 2))
+    told = json.loads(run("--points", points, "--test-rows", "500", "--target", "90", "--json", *at).output)["target"]
+    below, there = (one["probability"] for one in told["by_size"])
+    assert below < 0.5 <= there + 0.01
+
+
 def test_unreadable_and_foreign_files_get_one_clear_line(tmp_path: Path) -> None:
     for path in (str(tmp_path / "missing.csv"), str(tmp_path), write(tmp_path, "n,score\n50,é\n", "latin-1")):
         result = run(path)

@@ -28,6 +28,14 @@ DIFFERENT_ROWS = (
 )
 
 
+# How scores within 0 to 1 of a metric that is in per cent are read.
+SMALL_PER_CENTS = "All scores lie within 0 to 1 and are read as per cent; if they are fractions of 1, give --range 0,1."
+COUNTS_IN_FRACTIONS = (
+    "Scores are read as fractions of 1: so they are counts of the test rows, and in per cent they are not; else give "
+    "--range 0,100."
+)
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked of every curve, as the options say it; `ends` of the metric's range."""
@@ -52,11 +60,22 @@ class Question:
 
     def told_range(self, table: CurveTable) -> tuple[float | None, float | None] | None:
         """Return the range that was given, that of the metric, or what the other curves tell; None where the scores alone say it."""
-        if (
-            self.ends is None and self.metric_direction == "min"
-        ):  # all metrics of the atlas are in per cent: no loss is among them
-            return (0.0, 1.0) if 0.0 < max(table.all_scores, default=0.0) <= 1.0 else (0.0, 100.0)
+        if self._has_range_of_metric:
+            return (0.0, 1.0) if self._are_fractions(table) else (0.0, 100.0)
         return self.ends or (None if self.direction == "min" else table.score_range)
+
+    @property
+    def _has_range_of_metric(self) -> bool:
+        """Whether the metric that was named says the range: those of the atlas of which less is better are in per cent, none is a loss."""
+        return self.ends is None and self.metric_direction == "min"
+
+    def _are_fractions(self, table: CurveTable) -> bool:
+        """Whether scores of such a metric are fractions of 1 all the same: counts of the test rows so, and in per cent not."""
+        from tunecurve.curve.ranges import fit_counts
+
+        points = self.points_of(table)
+        is_small = 0.0 < max(table.all_scores, default=0.0) <= 1.0
+        return is_small and fit_counts(points, 1.0) and not fit_counts(points, 100.0)
 
     @cached_property
     def floor_share(self) -> float:
@@ -158,6 +177,8 @@ class Question:
             low, high = self.range_of(table)
             ends = " to ".join("any" if end is None else f"{end:g}" for end in (low, high))
             notes.append(f"Less is better, as --metric {self.metric} has it: direction min, range {ends}.")
+            if self._has_range_of_metric and 0.0 < max(table.all_scores, default=0.0) <= 1.0:
+                notes.append(COUNTS_IN_FRACTIONS if high == 1.0 else SMALL_PER_CENTS)
         elif self.ends is None and self.told_range(table) is not None:
             notes.append(TINY_PER_CENTS)
         if self.direction and table.direction and self.direction != table.direction:

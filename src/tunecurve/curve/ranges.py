@@ -149,6 +149,18 @@ def _ends_of_errors(values: np.ndarray, points: CurvePoints) -> list[str]:
     return found + ([f"0,{rows[0]:g} (wrong rows)"] if is_count else [])
 
 
+def fit_counts(points: CurvePoints, end: float) -> bool:
+    """Whether each single score is, as it is written, a share of its test rows, `end` being all of them; False without test rows."""
+    if points.n_test is None:
+        return False
+    scores = np.asarray(points.score, float).ravel()
+    rows = np.broadcast_to(np.asarray(points.n_test, float), scores.shape)
+    if not (scores.size and np.isfinite(rows).all() and (rows >= 1).all()):
+        return False
+    unit = 10.0 ** -max(_decimals(float(score)) for score in scores)
+    return all(_are_near_counts(scores[rows == count], end / count, unit) for count in np.unique(rows))
+
+
 def _are_near_counts(values: np.ndarray, step: float, unit: float) -> bool:
     """Whether scores written in such units are multiples of a step, rounded."""
     return bool((np.abs(values - np.round(values / step) * step) <= 0.5 * unit * (1.0 + 1e-6)).all())

@@ -37,8 +37,18 @@ def _finite(size: float) -> float | None:
     return round(float(size), 1) if np.isfinite(size) else None
 
 
+def _sizes_of_chances(chance: Floats, size: Floats) -> SizeInterval:
+    """Return the first sizes with an even chance and with those at the ends of an 80 % interval; of rising curves, their crossings."""
+    tail = (1.0 - INTERVAL_LEVEL) / 2.0
+    low, median, high = (
+        _finite(size[np.argmax(chance >= level)]) if chance.max() >= level else None
+        for level in (tail, 0.5, 1.0 - tail)
+    )
+    return SizeInterval(median, low, high, INTERVAL_LEVEL, 1.0 - float(chance.max()))
+
+
 def reach_target(predictive: Predictive, target: float, at: Floats) -> Target:
-    """Distribution of the size from which the expected score is at least as good as `target`.
+    """Sizes at which the expected score is at least as good as `target` with even chances, and with small and large ones.
 
     Parameters
     ----------
@@ -50,10 +60,10 @@ def reach_target(predictive: Predictive, target: float, at: Floats) -> Target:
     """
     size, scores = predictive.search_size, predictive.search_scores
     sign = predictive.curve.scale.sign
-    crossing = first_crossing(sign * scores >= sign * target, size)
+    reached = (sign * scores >= sign * target).mean(axis=0)
     now = predictive.curve_scores(at) if len(at) else np.empty((1, 0))
     chance = (sign * now >= sign * target).mean(axis=0)
-    interval = size_interval(crossing)
+    interval = _sizes_of_chances(reached, size)
     median = interval.median
     return Target(
         target=target,
