@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.cells import CELLS
 from tunecurve.data.cells import TargetRule
-from tunecurve.data.cleaning import CleaningRules, clean_rows
+from tunecurve.data.cleaning import CleaningRules, clean_rows, group_named
 from tunecurve.errors import DataError
 from tunecurve.tasks.lookup import TASK_NAMES, task_of
 
@@ -401,3 +401,25 @@ def test_a_list_as_the_target_of_extraction_is_told_to_be_an_object(cell):
     rule = task_of("extraction").targets
     with pytest.raises(DataError, match=re.escape('put the list under a key, {"items": [...]}')):
         clean_rows(raw(("text", cell)), CleaningRules(target_rule=rule))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [3, 3.0, "3", " 3 ", "3.0", "3\u200b", "\ufeff3", "3\n"],
+        ["Zürich 3", "Zu\u0308rich 3", "Zürich\u00a03", "Zürich  3 "],
+        ["-4", -4.0],
+    ],
+)
+def test_groups_that_read_the_same_are_one(written):
+    assert len({group_named({"who": cell}, "who") for cell in written}) == 1
+
+
+@pytest.mark.parametrize("written", [["3", "03", 3.5, "3.05", "30"], ["Ann", "ann"], ["1.2.0", "1.2"], ["a b", "ab"]])
+def test_groups_that_read_otherwise_are_several(written):
+    assert len({group_named({"who": cell}, "who") for cell in written}) == len(written)
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  ", float("nan"), "\u200b"])
+def test_a_cell_without_a_name_names_no_group(nothing):
+    assert group_named({"who": nothing}, "who") == group_named({}, "who") == group_named({"who": "a"}, None) == ""

@@ -316,3 +316,30 @@ def test_neither_is_a_column_that_is_something_else(tmp_path):
     assert pointed_at(tmp_path, rows) is not None
     assert pointed_at(tmp_path, rows, where=["split=train"]) is None
     assert pointed_at(tmp_path, rows, input_column=["text", "split"]) is None
+
+
+def test_a_group_that_pandas_wrote_with_a_gap_stays_on_the_test_side(tmp_path):
+    train = [{**row, "who": n % 8} for n, row in enumerate(TRAIN)]
+    test = [{**row, "who": 3.0} for row in TEST]
+    paths = {"source": write(tmp_path / "a.jsonl", train), "test_source": write(tmp_path / "b.jsonl", test)}
+    data = data_of(**paths, group_column="who")
+    assert len(data.pool) == 35
+    assert "5 training rows have the same input or group" in finding(data, "rows-on-both-sides").text
+
+
+@pytest.mark.parametrize("has_own_rows", [True, False])
+def test_groups_on_both_sides_of_a_frozen_split_stay_and_are_said(tmp_path, has_own_rows):
+    out = tmp_path / "out"
+    rows = [{**row, "who": f"customer {n}"} for n, row in enumerate(TRAIN)]
+    test = [{**row, "who": f"other {n}"} for n, row in enumerate(TEST)]
+    paths = {"source": write(tmp_path / "a.jsonl", rows if has_own_rows else [*rows, *test]), "group_column": "who"}
+    paths |= {"test_source": write(tmp_path / "b.jsonl", test)} if has_own_rows else {"split": {"test_size": 10}}
+    before = data_of(out, keep=True, **paths)
+    assert finding(before, "groups-on-both-sides") is None
+    named = {before.pool[0].source, before.pool[1].source, before.test[0].source}
+    for name, some in (("a", rows if has_own_rows else [*rows, *test]), ("b", test)):
+        write(tmp_path / f"{name}.jsonl", [{**row, "who": "one"} if row["text"] in named else row for row in some])
+    after = data_of(out, **paths)
+    assert [row.row_id for row in after.pool] == [row.row_id for row in before.pool]
+    assert finding(after, "groups-on-both-sides").text.startswith("2 training rows of this study")
+    assert finding(after, "rows-on-both-sides") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,10 +16,12 @@ from tunecurve.data.understood import Understood
 from tunecurve.data.unread import ShapeCounts, columns_in_words, way_on
 from tunecurve.errors import DataError, did_you_mean
 from tunecurve.findings import Finding
+from tunecurve.formats.folding import compose, without_invisible
 
 __all__ = ["CleaningReport", "CleaningRules", "clean_rows"]
 
 OTHER_TARGET = "duplicate input with another target"
+_WHOLE_NUMBER = re.compile(r"\A([+-]?[0-9]+)\.0+\Z")  # as pandas writes a column of whole numbers with a gap
 MAX_CHARACTERS_SHARED, MAX_TEXTS_SHARED = 100, 10_000
 # A study needs some thousand rows. All kept rows are in memory, at about three times their text.
 MAX_CHARACTERS_KEPT = 500_000_000
@@ -124,9 +127,16 @@ def _join_labels(rows: list[Row], number: int, target: Reading) -> str:
 
 
 def group_named(cells: Mapping[str, Any], column: str | None) -> str:
-    """Return the group that a row names in a column; empty where it names none."""
+    """Return the group that a row names in a column; empty where it names none.
+
+    Groups that read the same are one: ``3``, ``3.0`` and ``" 3 "``, whatever file says so; letters and their accents in one
+    character or in two; without what cannot be seen. Two groups of nearly one name are rarer than one written in two ways.
+    """
     cell = cells.get(column) if column else None
-    return "" if is_missing(cell) or not str(cell).strip() else str(cell)
+    if is_missing(cell):
+        return ""
+    name = compose(" ".join(without_invisible(str(cell)).split()))
+    return _WHOLE_NUMBER.sub(r"\1", name)
 
 
 @dataclass

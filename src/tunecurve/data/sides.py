@@ -234,7 +234,8 @@ def side_findings(
         is_clash = clash_test(
             [], named, "drop" if both_sides == "keep" else both_sides, groups_are_named=groups_are_named
         )
-        both = [row for row in rows if row.side == "train" and is_clash(row)]
+        trained = frozenset() if both_sides == "keep" else frozenset(map(int, split.pool))  # frozen before they clashed
+        both = [row for index, row in enumerate(rows) if row.side == "train" and index not in trained and is_clash(row)]
         if both:
             found.append(_on_both_sides(both, both_sides))
     dev = [row for row in rows if row.side == "dev"]
@@ -254,6 +255,19 @@ def side_findings(
             text = f"{len(shared)} test rows have the same input as a development row"
             found.append(Finding("development-rows-in-test", text, "take them out of one of the two", _places(shared)))
     return found
+
+
+def frozen_groups_findings(test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
+    """Return how many frozen training rows are of a named group of test rows, as those split before groups were compared so."""
+    groups = {row.group for row in test}
+    both = [row for row in pool if row.group in groups]
+    if not both:
+        return []
+    text = (
+        f"{len(both)} training rows of this study are of a group that test rows are of, too (one group written in two ways was two "
+        "when they were frozen, or the column has changed): scores may be too good"
+    )
+    return [Finding("groups-on-both-sides", text, "start anew in another folder with --out", _places(both))]
 
 
 def _on_both_sides(both: Sequence[Row], both_sides: BothSides) -> Finding:

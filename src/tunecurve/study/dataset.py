@@ -13,7 +13,7 @@ from pathlib import Path
 from tunecurve.data.cleaning import CleaningReport
 from tunecurve.data.near_duplicates import NearDuplicates, find_near_duplicates
 from tunecurve.data.rows import Pairs, Row, ids_hash
-from tunecurve.data.sides import clash_test, has_own_test_rows, side_findings, split_own
+from tunecurve.data.sides import clash_test, frozen_groups_findings, has_own_test_rows, side_findings, split_own
 from tunecurve.data.split import Split, count_overlap, grown_order, skeleton_text, split_rows
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
@@ -159,6 +159,9 @@ def split_data(
     if grown is not None:
         known = decided.labels if spec.prompt.labels is None else None
         findings += growth_findings(grown, rows, known, task.find_labels(Pairs(pool)))
+        keeps = spec.split.both_sides != "keep" if spec.data.names_test_rows else spec.split.keeps_groups
+        if keeps and spec.data.group_column is not None:
+            findings += frozen_groups_findings(test, pool)
     return StudyData(
         test,
         pool,
