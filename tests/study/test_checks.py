@@ -123,6 +123,7 @@ def test_short_targets_that_bleu_cannot_score_are_caught():
     rows = [Row(f"question {n}", "yes" if n % 2 else "no", str(n), f"line {n}") for n in range(30)]
     (caught,) = found(check(rows, "generation", MetricSettings()), "blind-metric")
     assert "BLEU" in caught.text
+    assert "--metric chrf" in caught.remedy
     assert caught.blocks == ("verdict",)
 
 

@@ -81,9 +81,30 @@ def test_what_was_found_stays_though_later_rows_look_otherwise(tmp_path):
 
 
 def test_rows_with_placeholders_that_look_like_nothing_else_are_masking(tmp_path):
-    # The words are not those of the input: no mask lies on it exactly, yet half of the targets and more have placeholders.
-    rows = [{"text": text, "output": f"Somebody [NAME] sings, says kettle {n}"} for n, text in enumerate(texts(60))]
-    assert settled_study(write(tmp_path / "rows.jsonl", rows), tmp_path / "run").spec.task == "masking"
+    # A word is another one everywhere: no mask lies on the input exactly, yet half of the targets and more have placeholders.
+    rows = [{"text": text, "output": f"This {text[4:-3]}[NAME], {n}"} for n, text in enumerate(texts(60))]
+    settled = settled_study(write(tmp_path / "rows.jsonl", rows), tmp_path / "run")
+    assert settled.spec.task == "masking"
+    found = split_data(settled.spec, read_study_rows(settled.spec)).findings
+    assert "other-task" not in {finding.code for finding in found}  # one reading, not two
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "It stands in Oslo [DOC1], as Ada said [DOC3].",
+        "for (int i = 0; i < {n}; i++) {{ a[N] = kettle[N] * MAX_SIZE; }}",
+        "The kettle that sings for Ada, number {n} [LINK](http://example.org/{n})",
+        "Dear [NAME], thank you for your order of a lamp, [SIGNATURE] {n}",
+    ],
+)
+def test_marks_in_answers_that_are_not_the_input_are_no_masking(answer, tmp_path):
+    rows = [{"text": text, "output": answer.format(n=n)} for n, text in enumerate(texts(60))]
+    rows = [{**row, "output": f"{row['output']} {WORDS[n % 10]} {n}"} for n, row in enumerate(rows)]
+    settled = settled_study(write(tmp_path / "rows.jsonl", rows), tmp_path / "run")
+    assert settled.spec.task == "generation"
+    found = split_data(settled.spec, read_study_rows(settled.spec)).findings
+    assert "other-task" not in {finding.code for finding in found}
 
 
 def test_a_sorted_file_shows_its_task_behind_its_first_rows(tmp_path):
@@ -137,3 +158,162 @@ def test_lists_of_labels_are_said_to_be_lists(tmp_path):
 def test_lists_of_labels_in_few_combinations(sets, task, tmp_path):
     rows = [{"text": text, "labels": sets[number % len(sets)]} for number, text in enumerate(texts(61))]
     assert settled_study(write(tmp_path / "rows.jsonl", rows), tmp_path / "run").spec.task == task
+
+
+def settle(tmp_path, rows, **more):
+    values = write(tmp_path / "rows.jsonl", rows)
+    return settled_study({**values, **more}, tmp_path / "run")
+
+
+@pytest.mark.parametrize("column", ["label", "intent", "gold_label", "Category", "intentName", "sub_topic"])
+def test_many_short_labels_in_a_column_called_so_are_classes(column, tmp_path):
+    rows = [{"text": text, column: f"intent_{n % 50}"} for n, text in enumerate(texts(120))]
+    settled = settle(
+        tmp_path, rows, data={"source": str(tmp_path / "rows.jsonl"), "target_column": column, "input_column": "text"}
+    )
+    assert settled.spec.task == "classification"
+    assert (
+        f"120 of 120 targets in '{column}' are short texts that come again, 50 different ones in all"
+        in settled.findings[-1].text
+    )
+    found = split_data(settled.spec, read_study_rows(settled.spec)).findings
+    assert "other-task" not in {finding.code for finding in found}
+
+
+@pytest.mark.parametrize(
+    ("column", "target"),
+    [
+        ("answer", lambda n: f"Ada number {n % 50}"),  # answers may come again
+        ("output", lambda n: f"intent_{n % 50}"),
+        ("label", lambda n: f"An answer that nobody gave before, number {n}"),
+        ("label", lambda n: f"{n % 50 / 16:.4f}"),  # measured numbers
+    ],
+)
+def test_other_columns_and_targets_are_no_classes_for_that(column, target, tmp_path):
+    rows = [
+        {"text" if column in ("label", "output") else "question": text, column: target(n)}
+        for n, text in enumerate(texts(120))
+    ]
+    assert settle(tmp_path, rows).spec.task == "generation"
+
+
+def test_short_targets_that_come_again_are_said_to_be_possible_classes(tmp_path):
+    rows = [{"text": text, "output": f"intent_{n % 50}"} for n, text in enumerate(texts(120))]
+    settled = settle(tmp_path, rows)
+    (finding,) = [
+        one for one in split_data(settled.spec, read_study_rows(settled.spec)).findings if one.code == "other-task"
+    ]
+    assert "120 of 120 targets are short texts that come again (50 different ones), as classes do" in finding.text
+    assert "--task classification" in finding.remedy
+
+
+LONG = " ".join(["The kettle stood on the stove, and Ada sang to it for an hour."] * 6)
+
+
+def test_questions_chats_and_instructions_are_no_summarization(tmp_path):
+    def turns(*contents):
+        return [{"role": ["user", "assistant"][place % 2], "content": one} for place, one in enumerate(contents)]
+
+    short = "Ada, as ever, in the {} {} kitchen"
+    told = [(n, text, short.format(WORDS[n % 10], WORDS[n // 10])) for n, text in enumerate(texts(60))]
+    kinds = {
+        "question": [
+            {"context": f"{LONG} {text}", "question": f"Who is {n}?", "answer": short} for n, text, short in told
+        ],
+        "chat": [{"messages": turns(f"{LONG} {text}", "I see.", "And who sang?", short)} for _, text, short in told],
+        "instruction": [
+            {"instruction": f"Name who sang in {n}.", "input": f"{LONG} {text}", "output": short}
+            for n, text, short in told
+        ],
+        "prompt": [
+            {"prompt": f"Context: {LONG} {text}\nQuestion: who sang?\nAnswer:", "completion": short}
+            for _, text, short in told
+        ],
+        "asking": [{"prompt": f"{LONG} {text} Who sang?", "completion": short} for _, text, short in told],
+    }
+    for kind, rows in kinds.items():
+        settled = settle(tmp_path, rows)
+        assert settled.spec.task == "generation", kind
+        assert "targets are much shorter than their long inputs, but " in settled.findings[-1].text
+        found = split_data(settled.spec, read_study_rows(settled.spec)).findings
+        assert "other-task" not in {finding.code for finding in found}, kind
+    own = settle(
+        tmp_path,
+        [{"text": f"{LONG} {text}", "output": short} for _, text, short in told],
+        prompt={"system": "Who sang?"},
+    )
+    assert own.spec.task == "generation"
+
+
+def test_summaries_are_found_by_their_lengths_their_columns_and_what_asks_for_them(tmp_path):
+    short = "Ada sang in the {} {} kitchen"
+    told = [(n, text, short.format(WORDS[n % 10], WORDS[n // 10])) for n, text in enumerate(texts(60))]
+    half = " ".join([LONG[:200], "{}"])
+    kinds = {
+        "lengths": [{"text": f"{LONG} {text}", "output": short} for _, text, short in told],
+        "article": [{"article": f"{LONG} {text}", "highlights": half.format(short)} for _, text, short in told],
+        "dialogue": [{"dialogue": f"A: who sang?\nB: {text}", "summary": short[:40]} for _, text, short in told],
+        "asked": [
+            {"instruction": "Summarize the text.", "input": f"{LONG} {text}", "output": short}
+            for _, text, short in told
+        ],
+        "chat": [
+            {
+                "messages": [
+                    {"role": "user", "content": f"Fasse den Text zusammen: {LONG} {text}"},
+                    {"role": "assistant", "content": short},
+                ]
+            }
+            for _, text, short in told
+        ],
+    }
+    for kind, rows in kinds.items():
+        settled = settle(tmp_path, rows)
+        assert settled.spec.task == "summarization", kind
+        found = split_data(settled.spec, read_study_rows(settled.spec)).findings
+        assert "other-task" not in {finding.code for finding in found}, kind
+    own = settle(tmp_path, kinds["lengths"], prompt={"system": "Write a summary."})
+    assert own.spec.task == "summarization"
+
+
+@pytest.mark.parametrize("column", ["answers", "ideal"])
+def test_lists_of_right_answers_are_no_sets_of_labels(column, tmp_path):
+    names = [["UK", "Britain"], ["NYC", "New York"], ["Paris"]]
+    side = "question" if column == "answers" else "input"
+    rows = [{side: f"{text}?", column: names[n % 3]} for n, text in enumerate(texts(60))]
+    settled = settle(
+        tmp_path, rows, data={"source": str(tmp_path / "rows.jsonl"), "input_column": side, "target_column": column}
+    )
+    assert settled.spec.task == "generation"
+    assert (
+        f"40 of 60 targets in '{column}' are lists of texts, read as answers that are all right"
+        in settled.findings[-1].text
+    )
+    data = split_data(settled.spec, read_study_rows(settled.spec))
+    assert "other-task" not in {finding.code for finding in data.findings}
+    assert sorted({row.references if isinstance(row.references, str) else row.references[1] for row in data.pool}) == [
+        "Britain", "New York", "Paris",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("labels", "task"),
+    [
+        (["0,5", "1,0", "5,0", "4,5", "0,1"], "classification"),  # decimal commas
+        (["1/2", "1/4", "4/1", "2/1"], "classification"),
+        (["05/06", "06/05", "07/05/2024", "05/07/2024"], "classification"),
+        (["1,000", "2,000", "1,500", "12,000,000"], "classification"),
+        (["0,5 mg", "5,0 mg", "10 %", "5,10 %"], "classification"),
+        (["Sports", "Sports/Football", "News", "News/Politics"], "classification"),  # paths
+        (["Yes, definitely", "Yes, maybe", "No, definitely", "No, maybe"], "classification"),
+        (["fire", "water, fire", "smoke, water", "smoke"], "multilabel"),
+        (["1", "1,2", "2,3", "1,2,3", "3"], "multilabel"),
+        (["天気", "天気、配送", "配送、返品"], "multilabel"),
+        (["支付", "退货，支付", "物流，退货"], "multilabel"),
+        (["دفع", "شحن، دفع", "استرجاع، شحن"], "multilabel"),
+        (["支付", "退货；支付"], "multilabel"),
+    ],
+)
+def test_numbers_paths_and_sentences_are_no_sets_of_labels(labels, task, tmp_path):
+    rows = [{"text": text, "label": labels[n % len(labels)]} for n, text in enumerate(texts(60))]
+    assert settle(tmp_path, rows).spec.task == task

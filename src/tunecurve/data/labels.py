@@ -16,10 +16,10 @@ MOST_LABELS, LONGEST_LABEL = 300, 60
 MAX_GROUPS_SHOWN = 5
 _OUTER_MARKS = " .,;:!?\"'`´‘’“”()[]{}"
 _BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
-_SEPARATED = re.compile(r"\s*[,;|/+&#]\s*|\s+and\s+")
+_SEPARATED = re.compile(r"\s*[,;|/+&#，；、،؛]\s*|\s+and\s+")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 # Marks that separate classes, and hardly ever stand within one.
-_LISTED = re.compile(r"\s*[,;|]\s*")
+_LISTED = re.compile(r"\s*[,;|，；、،؛]\s*")
 AT_BLANKS = " with data.label_separator: ' ' in the study file"
 # Labels that are made of few words in every order are lists of these; of fewer labels that cannot be told.
 MIN_WORD_LISTS = 3
@@ -34,6 +34,18 @@ MIN_NUMBERED_CLASSES, RARE = 3, 0.05
 def is_closed_set(labels: Collection[str], n_rows: int) -> bool:
     """Return whether the labels of so many rows may be a closed set."""
     return len(labels) <= min(MOST_LABELS, max(2, n_rows // 3)) and max(map(len, labels)) <= LONGEST_LABEL
+
+
+def come_again(targets: Collection[str]) -> tuple[int, int]:
+    """Return how many of some targets other ones repeat, and how many different ones there are; zeros where they can be no classes.
+
+    Classes are short and not too many, and no measured numbers (``3.75``).
+    """
+    counts = Counter(target.strip() for target in targets)
+    n_measured = sum("." in label and _NUMBER.fullmatch(label) is not None for label in counts)
+    if len(counts) > MOST_LABELS or max(map(len, counts), default=0) > LONGEST_LABEL or 2 * n_measured > len(counts):
+        return 0, 0
+    return sum(count for count in counts.values() if count > 1), len(counts)
 
 
 def lonely_labels(counts: Mapping[str, int], kind: str) -> list[Finding]:

@@ -15,14 +15,16 @@ from tunecurve.formats.entities import normalise_whitespace
 NO_LABEL = "none"
 SEPARATOR = "; "
 _SEPARATOR = re.compile(r"(?<!\\)[;；؛]|\n")
-_UNESCAPED = re.compile(r"(?<!\\);")
+_UNESCAPED = {sign: re.compile(rf"(?<!\\){sign}") for sign in ";；؛"}
 _SEMICOLON, _ESCAPED = re.compile(r"[;；؛]"), re.compile(r"\\([;；؛])")
 # What people put between labels. The first ones hardly ever stand within one.
-SEPARATORS = (";", "|", "\n", "\t", ",", "/", "+", "&")
-SURE = (";", "|", "\n", "\t")
+SEPARATORS = (";", "|", "\n", "\t", "；", "؛", "、", "،", "，", ",", "/", "+", "&")
+SURE = (";", "|", "\n", "\t", "；", "؛")
 # Those that a label may end with, or have twice.
 DOUBLED = ("/", "+", "&")
 _ALONE = {sign: re.compile(rf"(?<!{re.escape(sign)}){re.escape(sign)}(?!{re.escape(sign)})") for sign in DOUBLED}
+# Numbers with a sign between digits: 0,5; 1/4; 05/06/2024; 1,000.
+_IN_A_NUMBER = re.compile(r"[+-]?(?:\d+,\d+|\d+/\d+(?:/\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?)\s*(?:%|[^\W\d_]{1,3})?")
 _BETWEEN_WORDS = re.compile(r"[^\w]+")
 
 
@@ -44,7 +46,9 @@ def find_separator(texts: Sequence[str], *, is_asked: bool = True) -> str:
     """Return the sign that stands between labels in some of the texts; empty where each is one label.
 
     A sign separates if the labels it makes are no more than the texts, and come again in other texts: ``red, green`` and
-    ``blue, white`` alone may be two labels with commas.
+    ``blue, white`` alone may be two labels with commas. Unless they are sets by the word of their user, signs that stand within
+    labels, too, separate only if some label stands first in one text and further back in another (``Sports/Tennis`` is a path,
+    ``Yes, maybe`` an answer), and not within numbers (``0,5``, ``1/4``).
 
     Parameters
     ----------
@@ -62,9 +66,18 @@ def find_separator(texts: Sequence[str], *, is_asked: bool = True) -> str:
             continue
         counts = Counter(label for labels in sets for label in labels)
         is_shared = len(counts) <= len(distinct) and max(counts.values()) > 1
+        if not is_asked and sign not in SURE and not _may_be_lists(distinct, sets):
+            continue
         if is_shared or (is_asked and sign in SURE):
             found.append((len(counts), sign))
     return min(found, key=lambda one: one[0])[1] if found else ""
+
+
+def _may_be_lists(texts: Collection[str], sets: Sequence[Sequence[str]]) -> bool:
+    """Return whether a label stands first in one text and further back in another, and the texts with several are no numbers."""
+    firsts, others = {labels[0] for labels in sets if labels}, {label for labels in sets for label in labels[1:]}
+    several = [text for text, labels in zip(texts, sets, strict=True) if len(labels) > 1]
+    return not firsts.isdisjoint(others) and not all(_IN_A_NUMBER.fullmatch(text.strip()) for text in several)
 
 
 def labels_in_label(label: str, known: Collection[str]) -> list[str]:
@@ -78,8 +91,8 @@ def labels_in_label(label: str, known: Collection[str]) -> list[str]:
 def split_labels(text: str, separator: str) -> list[str]:
     """Return what stands between separators, each once, without outer blanks; ``\\;`` is a semicolon within a label."""
     parts = text.split(separator) if separator else [text]
-    if separator == ";":
-        parts = _UNESCAPED.split(text)
+    if separator in _UNESCAPED:
+        parts = _UNESCAPED[separator].split(text)
     elif separator in DOUBLED:
         # ``C++`` and ``A/`` are one label each, ``C++ + D`` are two.
         parts = _ALONE[separator].split(text)

@@ -15,8 +15,9 @@ from tunecurve.findings import Finding
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.facts import DataFacts
 from tunecurve.study.language_findings import language_findings
+from tunecurve.study.told import told_of
 from tunecurve.tasks.base import Task
-from tunecurve.tasks.lookup import is_own, suggest_task
+from tunecurve.tasks.lookup import is_own, suggest_task, task_of
 from tunecurve.wording import counted
 
 MIN_TEST_ROWS = 100
@@ -36,7 +37,7 @@ def data_findings(
     """Return what the rows of a study could mislead by."""
     found = task.format_findings(test, pool)
     if not any(finding.code == "targets-differ" for finding in found):
-        found = [*found, *_other_task(task, pool)]
+        found = [*found, *_other_task(task, pool, spec)]
     found = [*found, *_unseen_labels(task, test, facts.labels), *task.label_findings(test, pool)]
     found += _missing_labels(task, [*test, *pool], spec)
     few_groups = _few_test_groups(facts) if spec.split.keeps_groups else []
@@ -52,9 +53,16 @@ def data_findings(
     ]
 
 
-def _other_task(task: Task, pool: Sequence[Row]) -> list[Finding]:
-    suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]], task)
-    if suggested == task.name or is_own(task):
+def _other_task(task: Task, pool: Sequence[Row], spec: StudySpec) -> list[Finding]:
+    suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]], task, told_of(spec))
+    has_several_answers = any(
+        row.other_targets for row in pool[:500]
+    )  # which no other kind knows but those of free texts
+    if (
+        suggested == task.name
+        or is_own(task)
+        or (has_several_answers and task_of(suggested).targets.list_is != "references")
+    ):
         return []
     text = f"this looks like {_a(suggested)} {suggested} task rather than {task.name}: {why}"
     return [Finding("other-task", text, f"if so, give --task {suggested}")]

@@ -32,6 +32,7 @@ from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizer
 from tunecurve.study.reading import StudyRows, check_fetched
 from tunecurve.study.similar import similarity_of_study
 from tunecurve.study.sql_targets import sql_findings, sql_settings
+from tunecurve.study.told import told_of
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import suggest_task
 
@@ -159,9 +160,7 @@ def split_data(
     if grown is not None:
         known = decided.labels if spec.prompt.labels is None else None
         findings += growth_findings(grown, rows, known, task.find_labels(Pairs(pool)))
-        keeps = spec.split.both_sides != "keep" if spec.data.names_test_rows else spec.split.keeps_groups
-        if keeps and spec.data.group_column is not None:
-            findings += frozen_groups_findings(test, pool)
+        findings += frozen_groups_findings(test, pool) if _keeps_named_groups(spec) else []
     return StudyData(
         test,
         pool,
@@ -177,6 +176,11 @@ def split_data(
         task=decided.task,
         similarity=similarity_of_study(spec, decided.labels, decisions),
     )
+
+
+def _keeps_named_groups(spec: StudySpec) -> bool:
+    keeps = spec.split.both_sides != "keep" if spec.data.names_test_rows else spec.split.keeps_groups
+    return keeps and spec.data.group_column is not None
 
 
 def _settled_findings(found: StudyRows, decisions: Decisions) -> list[Finding]:
@@ -301,7 +305,7 @@ def study_labels(spec: StudySpec, pool: Sequence[Row], task: Task) -> tuple[str,
     pairs = Pairs(pool)
     labels = tuple(spec.prompt.labels or ()) or task.find_labels(pairs)
     if task.needs_labels:
-        task.check_labels(labels, pairs, suggest_task(pairs[:500]))
+        task.check_labels(labels, pairs, suggest_task(pairs[:500], None, told_of(spec)))
     return labels
 
 

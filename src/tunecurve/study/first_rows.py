@@ -13,14 +13,17 @@ from tunecurve.data.shapes.registry import SAMPLE_ROWS
 from tunecurve.data.sources import read_rows
 from tunecurve.spec.study import UNSETTLED_TASK, StudySpec
 from tunecurve.study.reading import asked_of
+from tunecurve.study.told import told_of
 from tunecurve.tasks.lookup import all_tasks, suggest_task, task_of
 from tunecurve.tasks.multilabel import SHARE_OF_SEVERAL
 
 # A sorted file shows its kind of task not in its first rows alone; of more rows than these, every so many are looked at.
 MOST_ROWS_READ = 20_000
 EVERY = 40
-# From this share of targets with placeholders on, a study is one of masking where it looks like nothing else.
-SHARE_WITH_PLACEHOLDERS = 0.5
+# How columns are called that hold several right answers.
+_ANSWERS = frozenset(
+    ("answer", "answers", "ideal", "reference", "references", "alias", "aliases", "truth", "truths", "solutions")
+)
 
 
 def first_rows_of(spec: StudySpec, *, is_for_task: bool) -> list[RawRow]:
@@ -59,25 +62,27 @@ def task_of_rows(spec: StudySpec, rows: Sequence[RawRow]) -> tuple[str, str]:
     texts = _texts(spec, rows)
     if not texts:
         return UNSETTLED_TASK, "no row shows another one"
+    told = told_of(spec)
     pairs = [(source, targets[0]) for source, targets in texts]
     n_several = sum(len(targets) > 1 for _, targets in texts)
+    if n_several and (column := told.target_called(_ANSWERS)):
+        return (
+            all_tasks()[-1].name,
+            f"{n_several} of {len(texts)} targets in '{column}' are lists of texts, read as answers that are all right",
+        )
     if n_several:
         joined = [(source, "; ".join(targets)) for source, targets in texts]
-        name, why = suggest_task(joined)
+        name, why = suggest_task(joined, None, told)
         if task_of(name).targets.list_is == "labels":
             return name, f"{n_several} of {len(texts)} targets are lists of several labels"
         if task_of(name).targets.list_is == "entities":
             return name, why
-    name, why = suggest_task(pairs)
+    name, why = suggest_task(pairs, None, told)
     if n_several and task_of(name).targets.list_is == "classes" and n_several >= SHARE_OF_SEVERAL * len(texts):
         return (
             "multilabel",
             f"{n_several} of {len(texts)} targets are lists of several labels",
         )  # always the same ones together
-    masking = task_of("masking")
-    n_masked = sum(bool(masking.labels_of(target, source)) for source, target in pairs)
-    if name == all_tasks()[-1].name and n_masked >= SHARE_WITH_PLACEHOLDERS * len(pairs):
-        return masking.name, f"{n_masked} of {len(pairs)} targets have placeholders"
     return name, why
 
 

@@ -140,11 +140,22 @@ def _check_metrics(
             f"the right answers themselves score {score:.1f} {metric.title}, not {metric.best_score:g}: the metric does "
             f"not see {_of_all(rows, scorer)} as right"
         )
-        remedy = f"go by another metric, with --metric, or mend these rows: {metric.title} cannot show a perfect model"
+        remedy = (
+            f"go by {_one_that_sees(scorer, scores)}, or mend these rows: {metric.title} cannot show a perfect model"
+        )
         is_aside = number > 0 and not counts_leaks(metric.name) and missing <= MOST_SHORTFALL
         found.findings.append(Finding("blind-metric", text, remedy, scorer.places(rows), blocks, is_note=is_aside))
     found.findings += _out_of_reach(out_of_reach, unknown, scorer, labels)
     found.checks.append(_described("targets", None, n_lost, scores))
+
+
+def _one_that_sees(scorer: _Scorer, scores: Mapping[str, float]) -> str:
+    """Return a metric of the study by which the right answers are right, with its option; another one where none is."""
+    for metric in scorer.metrics:
+        is_right = shortfall(metric, scores[metric.name]) <= SMALLEST_SHORTFALL  # NaN is not
+        if is_right and not counts_leaks(metric.name):
+            return f"{metric.title}, which does (--metric {metric.name})"
+    return "another metric, with --metric"
 
 
 def _out_of_reach(

@@ -17,6 +17,7 @@ from tunecurve.findings import Finding
 from tunecurve.formats.answer_shapes import AnswerShape
 from tunecurve.formats.placeholders import CLASSIC, PlaceholderForm
 from tunecurve.tasks.floors import Floor
+from tunecurve.tasks.told import Told
 
 LANGUAGE_MODEL = "smollm2-135m-instruct"
 # From this share of targets that are JSON on, they are meant to be.
@@ -111,6 +112,14 @@ class Task:
 
     def recognise(self, pairs: Pairs) -> str:
         """Return why (input, target) pairs look like this kind of task, in a few words; empty where they do not."""
+        return ""
+
+    def recognise_told(self, pairs: Pairs, told: Told) -> str:
+        """Return the same where a study tells of its rows, too; `told` may show what pairs alone do not, or speak against them."""
+        return self.recognise(pairs)
+
+    def recognise_at_last(self, pairs: Pairs) -> str:
+        """Return why pairs that look like nothing else may be this kind of task; empty where they may not."""
         return ""
 
     def arranged(self, rows: list[Row], separator: str | None) -> tuple[list[Row], list[Finding]]:

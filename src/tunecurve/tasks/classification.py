@@ -6,14 +6,34 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tunecurve.data.cells import TargetRule
-from tunecurve.data.labels import class_findings, is_closed_set, lonely_labels
+from tunecurve.data.labels import class_findings, come_again, is_closed_set, lonely_labels
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import MostFrequent
+from tunecurve.tasks.told import Told
 from tunecurve.wording import first_of
 
+# How columns of classes are called, and which share of such targets must come again.
+CALLED_CLASSES = frozenset(
+    (
+        *(
+            "label",
+            "labels",
+            "class",
+            "classes",
+            "category",
+            "categories",
+            "subcategory",
+            "intent",
+            "intents",
+            "sentiment",
+        ),
+        *("emotion", "emotions", "topic", "topics", "genre", "stance", "polarity"),
+    )
+)
+SHARE_AGAIN = 0.5
 # From this share of one class on, accuracy says little.
 MOST_FREQUENT = 0.85
 
@@ -45,6 +65,16 @@ class Classification(Task):
         if not is_closed_set(classes, len(pairs)):
             return ""
         return f"{len(pairs)} targets are only {len(classes)} different short texts"
+
+    def recognise_told(self, pairs: Pairs, told: Told) -> str:
+        """Recognise more classes for the rows where the target's column is called as classes are."""
+        if why := self.recognise(pairs):
+            return why
+        column = told.target_called(CALLED_CLASSES)
+        n_again, n_classes = come_again([target for _, target in pairs]) if column else (0, 0)
+        if not n_again or n_again < SHARE_AGAIN * len(pairs):
+            return ""
+        return f"{n_again} of {len(pairs)} targets in '{column}' are short texts that come again, {n_classes} different ones in all"
 
     def labels_of(self, target: str, source: str = "") -> list[str]:
         """Return the class."""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from tunecurve.errors import SpecError, did_you_mean
 from tunecurve.own_code import is_reference, load_object
+from tunecurve.tasks.told import NOTHING_TOLD, Told
 
 if TYPE_CHECKING:
     from tunecurve.tasks.base import Pairs, Task
 
-_NO_TASKS = {"base", "floors", "lookup"}
+_NO_TASKS = {"base", "floors", "lookup", "told"}
 # A task's name is the name of its file, so that names are known without importing what tasks need.
 TASK_NAMES = tuple(sorted(name for _, name, _ in iter_modules([str(Path(__file__).parent)]) if name not in _NO_TASKS))
 AUTO_TASK = "auto"  # the task is found from the rows
@@ -68,7 +69,7 @@ def is_own(task: Task) -> bool:
     return type(task) not in map(type, all_tasks())
 
 
-def suggest_task(pairs: Pairs, asked: Task | None = None) -> tuple[str, str]:
+def suggest_task(pairs: Pairs, asked: Task | None = None, told: Told = NOTHING_TOLD) -> tuple[str, str]:
     """Return the kind of task that (input, target) pairs look like, and why, in a sentence.
 
     Parameters
@@ -77,13 +78,18 @@ def suggest_task(pairs: Pairs, asked: Task | None = None) -> tuple[str, str]:
         Inputs and targets; a few hundred are enough. At least one.
     asked : Task, optional
         The study's task, which knows how its targets are written.
+    told : Told, optional
+        What the study tells of its rows beside them.
     """
-    for task in all_tasks():
-        reader = asked if asked is not None and type(asked) is type(task) else task
-        why = reader.recognise(pairs)
-        if why:
-            return task.name, why
-    raise AssertionError("the last kind of task recognises everything")
+    readers = [asked if asked is not None and type(asked) is type(task) else task for task in all_tasks()]
+    *some, last = readers
+    for reader in some:
+        if why := reader.recognise_told(pairs, told):
+            return reader.name, why
+    for reader in some:
+        if (asked is None or reader is asked) and (why := reader.recognise_at_last(pairs)):
+            return reader.name, why
+    return last.name, last.recognise_told(pairs, told)
 
 
 def _checked(found: Any, reference: str) -> Task:

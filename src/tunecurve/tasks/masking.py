@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,10 @@ from tunecurve.tasks.floors import Floor
 # What stands in more of the changed targets in the place of other words may be a placeholder.
 SHARE_OF_ONE_WORD = 0.5
 SHARE_OF_MASKED = 0.3
+# From this share of targets with placeholders on, rows that look like nothing else are masking.
+SHARE_WITH_PLACEHOLDERS = 0.5
+# A link as Markdown writes it: [docs](https://...), [docs](/docs), ![plot](plot.png).
+_LINK = re.compile(r"!?\[[^\]\n]*\]\((?:[a-z]+:|/|#|\.|www\.|[^\s()]+\.[a-z]{2,4}\))[^)\s]*\)?", re.IGNORECASE)
 
 
 class Masking(Task):
@@ -97,6 +102,21 @@ class Masking(Task):
             return ""
         return f"{n_masked} of {len(pairs)} targets are the input with {form.example}s in it"
 
+    def recognise_at_last(self, pairs: Pairs) -> str:
+        """Recognise targets with placeholders on which no mask lies exactly: half of them and more, in the input's words for the most part.
+
+        Links are no placeholders, and what marks a source in an answer (``in Oslo [DOC1]``) or stands in code (``a[N]``) does not mask.
+        """
+        n_masked = sum(
+            bool(self.labels_of(plain, source)) and _has_words_of(self.form.replace(plain, " ", source), source)
+            for source, plain in ((source, _LINK.sub("", target)) for source, target in pairs)
+        )
+        return (
+            f"{n_masked} of {len(pairs)} targets have placeholders"
+            if n_masked >= SHARE_WITH_PLACEHOLDERS * len(pairs)
+            else ""
+        )
+
     def decide(self, pairs: Pairs, written: Sequence[str] | None, labels: Sequence[str]) -> Any:
         """Return how placeholders are written: as the study file says, else as the targets show it.
 
@@ -153,6 +173,12 @@ class Masking(Task):
         return untidy_labels(
             Counter(label for row in [*test, *pool] for label in self.labels_of(row.target, row.source))
         )
+
+
+def _has_words_of(text: str, source: str) -> bool:
+    """Return whether at least half of a text's words, as often as they stand there, are those of the input."""
+    words, known = (Counter(re.findall(r"\w+", one.casefold())) for one in (text, source))
+    return 2 * (words & known).total() >= words.total()
 
 
 def _with_labels(form: PlaceholderForm, labels: Sequence[str]) -> PlaceholderForm:

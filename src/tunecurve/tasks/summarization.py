@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import FirstSentence
+from tunecurve.tasks.told import Told
 
 SHARE_OF_SHORT, MIN_SOURCE, MOST_OF_SOURCE = 0.7, 200, 0.4
+# How columns of summaries are called, and columns of what the input asks instead.
+CALLED_SUMMARIES = frozenset(
+    (
+        *("summary", "summaries", "summarization", "summarisation", "highlight", "highlights", "abstract", "abstracts"),
+        *("tldr", "gist", "synopsis", "headline", "headlines"),
+    )
+)
+CALLED_QUESTIONS = frozenset(("question", "questions", "query", "instruction", "instructions"))
+# How a summary is asked for, in the languages of most data; a task stands at the beginning or at the end of an input.
+_ASKED_FOR = re.compile(
+    r"summar|tl;?\s?dr|condense|shorten|headline|abstract|résum|resum|riassu|sintetizz|zusammenfass|fass\w*\b.{0,60}\bzusammen|"
+    r"kurzfassung|samenvat|sammanfatt|streszcz|özet|кратк|резюм|要約|摘要|总结|總結|概括|요약",
+    re.IGNORECASE | re.DOTALL,
+)
+_HEAD, _TAIL = 300, 200
+_QUESTION = re.compile(r"[?？؟]\W*\Z|^\W*(?:question|frage|pregunta|domanda|q)\W*:", re.IGNORECASE | re.MULTILINE)
+SHARE_OF_CHATS, SHARE_OF_ASKING = 0.2, 0.5
 
 
 class Summarization(Task):
@@ -27,6 +47,38 @@ class Summarization(Task):
         if n_short < SHARE_OF_SHORT * len(pairs):
             return ""
         return f"{n_short} of {len(pairs)} targets are much shorter than their long inputs"
+
+    def recognise_told(self, pairs: Pairs, told: Told) -> str:
+        """Recognise columns called as summaries are by shorter targets alone; what asks for something else is no summarization."""
+        if column := told.target_called(CALLED_SUMMARIES):
+            n_shorter = sum(len(target) < len(source) for source, target in pairs)
+            if n_shorter >= SHARE_OF_SHORT * len(pairs):
+                return f"{n_shorter} of {len(pairs)} targets in '{column}' are shorter than their inputs"
+        return "" if asked_for_something_else(pairs, told) else self.recognise(pairs)
+
+
+def asked_for_something_else(pairs: Pairs, told: Told) -> str:
+    """Return what shows that inputs ask for something else than a summary, in a few words; empty where nothing does."""
+    sources = [source for source, _ in pairs]
+    n_asked = sum(_ASKED_FOR.search(f"{text[:_HEAD]}\n{text[-_TAIL:]}") is not None for text in sources)
+    if _ASKED_FOR.search(told.instruction) or n_asked >= SHARE_OF_ASKING * len(pairs):
+        return ""
+    if column := told.input_called(CALLED_QUESTIONS):
+        return f"'{column}' is part of the input"
+    if told.instruction.strip():
+        return "the instruction asks for no summary"
+    n_chats = sum(_has_earlier_turns(text) for text in sources) if told.has_turns else 0
+    if n_chats >= SHARE_OF_CHATS * len(pairs):
+        return f"{n_chats} of {len(pairs)} inputs are chats of several turns"
+    n_asking = sum(_QUESTION.search(text) is not None for text in sources)
+    if n_asking >= SHARE_OF_ASKING * len(pairs):
+        return f"{n_asking} of {len(pairs)} inputs ask a question"
+    return ""
+
+
+def _has_earlier_turns(source: str) -> bool:
+    """Return whether an input is a chat with a system text or an earlier answer, as they are rendered."""
+    return source.startswith("System: ") or (source.startswith("User: ") and "\n\nAssistant: " in source)
 
 
 TASK = Summarization()
