@@ -103,14 +103,16 @@ class Predictor:
         Parameters
         ----------
         texts : sequence of str
-            A list of texts, or a column of a table.
+            A list of texts, or a column of a table. A blank one stays as it is, and no model is asked.
 
         Raises
         ------
         UsageError
             For anything else, one text alone among it, and for a text that is too long for the model.
         """
-        return self.complete_prompts(self.prompts(texts))
+        texts = checked_texts(texts)
+        answers = iter(self.complete_prompts(self.prompts([text for text in texts if text.strip()])))
+        return [next(answers) if text.strip() else Completion(text, "end") for text in texts]
 
     def complete_prompts(self, prompts: Sequence[Prompt]) -> list[Completion]:
         """Return the answers to prompts, which may have turns of their own.

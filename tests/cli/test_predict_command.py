@@ -11,20 +11,20 @@ import pytest
 from tunecurve import predictor
 from tunecurve.cli.main import run_command
 from tunecurve.learners.base import Completion
+from tunecurve.learners.baselines.floor import FloorLearner
+from tunecurve.prompts import Prompt, PromptRenderer
 
 
-class TwoLines:
+class TwoLines(predictor.Predictor):
     """Answers every text in two lines, and remembers what it was asked."""
 
-    caution = ""
-    trial_label = "two-lines"
-
     def __init__(self) -> None:
+        super().__init__(FloorLearner(), PromptRenderer("Echo."), "two-lines")
         self.asked: list[str] = []
 
-    def complete(self, texts: Sequence[str]) -> list[Completion]:
-        self.asked += texts
-        return [Completion(f"{text}\nand more", "end") for text in texts]
+    def complete_prompts(self, prompts: Sequence[Prompt]) -> list[Completion]:
+        self.asked += [prompt.source for prompt in prompts]
+        return [Completion(f"{prompt.source}\nand more", "end") for prompt in prompts]
 
 
 @pytest.fixture

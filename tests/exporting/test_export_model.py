@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -12,10 +13,11 @@ from tests.support.small_tokenizer import byte_level_tokenizer
 from tunecurve.cli.main import run_command
 from tunecurve.errors import UsageError
 from tunecurve.exporting import usage
-from tunecurve.exporting.card import _labels
+from tunecurve.exporting.card import _kept_aside, _labels
 from tunecurve.exporting.modelfile import modelfile, probe
 from tunecurve.exporting.rescoring import _evenly
 from tunecurve.learners.lm import conversion
+from tunecurve.predictor import load_predictor
 from tunecurve.prompts import PromptRenderer
 from tunecurve.results.stored import load
 from tunecurve.run import run_study
@@ -107,6 +109,19 @@ def test_a_tagger_becomes_an_onnx_file_and_its_scores_stay(study, tmp_path):
     bleu = point.scores["bleu"]
     assert f"BLEU {bleu:.1f} before, {bleu:.1f} after; " in out
     assert ": 0 of 10 answers differ (answered by onnxruntime " in out
+
+
+def test_the_card_says_which_rows_were_kept_from_training(study):
+    trial = next(one for one in load(study[0]).finished if one.training is not None)
+    assert _kept_aside(trial) == ""
+    kept = replace(trial, training=replace(trial.training, kept_aside=[1, 5, 6]))
+    assert _kept_aside(kept).startswith(", of which 3 were kept from training")
+
+
+def test_a_blank_text_stays_blank_and_is_not_asked(study):
+    predictor = load_predictor(study[0])
+    assert [answer.text for answer in predictor.complete(["", "Anna", " "])] == ["", predictor("Anna"), " "]
+    assert predictor("  ") == "  "
 
 
 def test_the_card_names_the_labels_of_the_study_that_its_model_never_writes():

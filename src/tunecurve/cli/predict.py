@@ -55,7 +55,6 @@ def predict(
     (docs/export.md). Every text has one line of answer: a blank one stays blank, and is not asked; line breaks within the answer to a line
     are written as \\n (--json keeps them).
     """
-    from tunecurve.learners.base import Completion
     from tunecurve.predictor import load_predictor
     from tunecurve.privacy.redact import shown
 
@@ -70,10 +69,7 @@ def predict(
         return
     echo(f"using {predictor.trial_label} of {folder}", err=True)
     # Blank lines stay where they are, so that outputs and inputs match line by line.
-    wanted = [line for line in lines if line.strip()]
-    answers = iter(predictor.complete(wanted))
-    for text in lines:
-        answer = next(answers) if text.strip() else Completion(text, "end")
+    for text, answer in zip(lines, predictor.complete(lines), strict=True):
         if as_json:
             click.echo(
                 json.dumps(

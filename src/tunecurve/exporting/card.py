@@ -35,8 +35,9 @@ def model_card(
     parts = [
         _front_matter(results, base, licence),
         f"# {results.name}: {_public_name(trial.learner)}, {trial.label}, as {kind}\n",
-        f"A {results.task} model: {base}, fine-tuned on {trial.train_size} rows (seed {trial.seed}) by tunecurve "
-        f"{results.tunecurve_version}, and measured on {results.data.n_test} test rows that it was not trained on.\n",
+        f"A {results.task} model: {base}, fine-tuned on {trial.train_size} labelled rows{_kept_aside(trial)} "
+        f"(seed {trial.seed}) by tunecurve {results.tunecurve_version}, and measured on {results.data.n_test} test rows that "
+        "it was not trained on.\n",
         f"Base model: {base}. Licence of the base model: {licence or _UNKNOWN_LICENCE}. The licence of the training data "
         "is for you to say.\n",
         "## Use\n",
@@ -128,9 +129,17 @@ def _data(results: Results, trial: FinishedTrial, knows: frozenset[str] | None) 
     labels = f"\n- labels: {_labels(data.labels, knows)}" if data.labels else ""
     return (
         f"- source: {_sources(results)}\n- rows: {data.rows_in:,} read, {data.rows_kept:,} kept\n"
-        f"- trained on: {trial.train_size:,} of {data.n_pool:,} rows\n- test rows: {data.n_test:,}{groups}, chosen once: "
-        f"{data.split_method}\n- test rows, SHA-256: {data.test_sha256[:16]}{labels}\n"
+        f"- labelled rows used: {trial.train_size:,} of {data.n_pool:,}{_kept_aside(trial)}\n"
+        f"- test rows: {data.n_test:,}{groups}, chosen once: {data.split_method}\n- test rows, SHA-256: {data.test_sha256[:16]}{labels}\n"
     )
+
+
+def _kept_aside(trial: FinishedTrial) -> str:
+    """Return how many of the rows were not trained on; nothing where all were."""
+    n_aside = len((trial.training.kept_aside if trial.training else None) or ())
+    if not n_aside:
+        return ""
+    return f", of which {n_aside} were kept from training, to stop by or to choose a learning rate or threshold on"
 
 
 def _labels(labels: Sequence[str], knows: frozenset[str] | None) -> str:
@@ -164,5 +173,8 @@ def _limits(results: Results, trial: FinishedTrial) -> str:
 
 
 def files_line(paths: Sequence[Path]) -> str:
-    """Return names and sizes of files in a line."""
-    return ", ".join(f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)" for path in paths)
+    """Return names of files in a line, of larger ones with their sizes."""
+    sizes = [path.stat().st_size / 1e6 for path in paths]
+    return ", ".join(
+        f"{path.name} ({size:.1f} MB)" if size >= 0.05 else path.name for path, size in zip(paths, sizes, strict=True)
+    )

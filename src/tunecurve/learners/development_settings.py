@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,11 @@ def n_trained(recipe: Mapping[str, Any], n_examples: int) -> int:
     return n_examples - round((recipe.get("development_share") or 0.0) * n_examples)
 
 
-def work_factor(recipe: Mapping[str, Any]) -> float:
-    """Return how much a training costs, in those of its own steps: what is tried and then left is added."""
-    return 1.0 + TRIED_SHARE * max(0, len(recipe.get("tried_learning_rates") or ()) - 1)
+def steps_in_all(recipe: Mapping[str, Any], steps: int) -> int:
+    """Return how many steps a training of so many takes, with those at the rates that are tried and then left."""
+    return steps + tried_steps(steps) * max(0, len(recipe.get("tried_learning_rates") or ()) - 1)
+
+
+def tried_steps(steps: int) -> int:
+    """Return how many steps of a training every learning rate is tried for."""
+    return math.ceil(TRIED_SHARE * steps)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tunecurve.data.rows import Row
 from tunecurve.learners.base import Learner, Workload
-from tunecurve.learners.development_settings import n_trained, work_factor
+from tunecurve.learners.development_settings import n_trained, steps_in_all
 from tunecurve.study.dataset import StudyData
 from tunecurve.study.optimising.proposals import PROPOSAL_TOKENS, ROWS_SHOWN
 from tunecurve.study.plan import MOST_LOSS_ROWS, Trial, proposer_in, training_key
@@ -61,9 +61,8 @@ def estimate_workloads(
             steps = _steps_of(trial, config["recipe"], learner, data)
             # A local model reads the instruction once a step; a provider bills it with every row.
             instructions = steps if learner.trains_here else row_epochs
-            factor = work_factor(config["recipe"])
-            trained = round(factor * (instructions * instruction + row_epochs * known.row))
-            steps = round(factor * steps)
+            own, steps = steps, steps_in_all(config["recipe"], steps)
+            trained = round((steps / own if own else 1.0) * (instructions * instruction + row_epochs * known.row))
             key = training_key(config, learner)
             if key is not None:
                 trained = 0 if key in keys_trained else trained

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import simple_rows
 from tunecurve.errors import Interrupted, SpecError
 from tunecurve.learners.base import TrainingJob, Workload
-from tunecurve.learners.development_settings import FEWEST_DEVELOPMENT_ROWS, work_factor
+from tunecurve.learners.development_settings import FEWEST_DEVELOPMENT_ROWS, steps_in_all
 from tunecurve.learners.encoder.classifier import ClassifierLearner
 from tunecurve.learners.encoder.recipe import resolve_encoder_recipe
 from tunecurve.learners.encoder.tagger import TaggerLearner
@@ -210,8 +210,9 @@ def test_a_recipe_that_asks_for_nothing_is_what_it_was(tiny_encoder, kind):
     usual, _ = learner_of(kind, tiny_encoder)
     asks, _ = learner_of(kind, tiny_encoder, learning_rate="auto")
     assert not {"development_share", "tried_learning_rates"} & usual.resolve_recipe({}, 60).keys()
-    assert work_factor(usual.resolve_recipe({}, 60)) == 1
-    assert work_factor(asks.resolve_recipe({}, 60)) == pytest.approx(1.4)
+    assert steps_in_all(usual.resolve_recipe({}, 60), 100) == 100
+    assert steps_in_all(asks.resolve_recipe({}, 60), 100) == 140
+    assert steps_in_all(asks.resolve_recipe({}, 60), 12) == 18, "each of the two others takes a fifth, rounded up"
     assert usual.estimate_seconds(Workload(0, 0, 0, 0)) >= 0
 
 
@@ -242,8 +243,12 @@ def test_what_is_tried_is_in_the_plan(tiny_encoder, tmp_path, rows_file):
         [item] = [item for item in study.planned if item.trial.strategy == "fine-tune"]
         work[name], steps[name] = study.workloads[item.trial], item.config["recipe"]["n_steps"]
     assert steps == {"usual": 48, "watched": 36, "auto": 36}  # 60 or 48 rows, 8 a step, 6 passes
-    assert (work["usual"].steps, work["watched"].steps, work["auto"].steps) == (48, 36, round(1.4 * 36))
-    assert work["auto"].tokens_trained == pytest.approx(1.4 * work["watched"].tokens_trained, rel=0.01)
+    assert (work["usual"].steps, work["watched"].steps, work["auto"].steps) == (
+        48,
+        36,
+        36 + 2 * 8,
+    )  # a fifth of 36 steps, rounded up, at the two other rates
+    assert work["auto"].tokens_trained == pytest.approx(52 / 36 * work["watched"].tokens_trained, rel=0.01)
     assert work["watched"].tokens_trained == pytest.approx(48 / 60 * work["usual"].tokens_trained, rel=0.01)
     sources = sum(learner.count_tokens(row.source) + 2 for row in study.data.pool[:60])  # an encoder reads no targets
     assert work["usual"].tokens_trained == pytest.approx(6 * sources, rel=0.05)

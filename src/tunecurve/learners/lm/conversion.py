@@ -80,10 +80,16 @@ def _reads(encoder: ChatEncoder) -> Callable[[Prompt], str]:
 
 def _as_safetensors(learner: TunedLanguageModel, folder: Path) -> ConvertedModel:
     learner.save_merged(folder)
+    saved = [path for path in folder.iterdir() if path.is_file()]
     again = learner.answering_with(_tokenizer(folder), files=from_folder(str(folder), folder, "export"))
-    files = [folder / "model.safetensors", *sorted(folder.glob("model-*.safetensors"))]
-    written, dtype = [path for path in files if path.exists()], str(learner.compute.dtype).removeprefix("torch.")
-    return ConvertedModel(written, _answers_of(again), f"transformers, {dtype}", reads=learner.encoder.prompt_text)
+    weights = [
+        path for path in (folder / "model.safetensors", *sorted(folder.glob("model-*.safetensors"))) if path.exists()
+    ]
+    beside = sorted(path for path in saved if path not in weights)
+    dtype = str(learner.compute.dtype).removeprefix("torch.")
+    return ConvertedModel(
+        [*weights, *beside], _answers_of(again), f"transformers, {dtype}", reads=learner.encoder.prompt_text
+    )
 
 
 def _tokenizer(folder: Path) -> Any:

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 import torch
 
 from tunecurve.learners.base import TrainingProgress
-from tunecurve.learners.development_settings import FEWEST_DEVELOPMENT_ROWS, TRIED_SHARE
+from tunecurve.learners.development_settings import FEWEST_DEVELOPMENT_ROWS, tried_steps
 from tunecurve.learners.torch.checkpoint import Checkpoint
 from tunecurve.learners.torch.loop import Objective, Training, Watch, train
 from tunecurve.learners.torch.recipe import TrainingRecipe
@@ -150,7 +150,7 @@ def _try(
     initial = {name: parameter.detach().clone() for name, parameter in parameters.items()}
     for number, rate in enumerate(rates, start=1):
         training = _watched(run, look, rate)
-        first = replace(training, until=math.ceil(TRIED_SHARE * len(training.steps)))
+        first = replace(training, until=tried_steps(len(training.steps)))
         run.train(_in_phase(on_step, f"learning rate {number} of {len(rates)}"), first, _part(rate))
         run.checkpoint(_part(rate)).save([first])
         tried[TriedRate(rate, first.state.step, look())] = first.state.seconds
