@@ -108,7 +108,7 @@ def read_target(cell: Any, rule: TargetRule) -> Reading:
         labels = set_of(cell)
         cell = cell if labels is None else labels
     if isinstance(cell, str) and rule.list_is in ("entities", "object"):
-        cell = _object_in_text(cell)
+        cell = object_in_text(cell)
     kind = "text"
     if isinstance(cell, str) and rule.list_is == "object":
         found_within, how = object_within(cell)
@@ -245,7 +245,7 @@ def list_in_text(text: str, *, with_scalars: bool) -> Any:
     return text if found is None or not (with_scalars or shape_of(found) != "a list of texts") else found
 
 
-def _object_in_text(text: str) -> Any:
+def object_in_text(text: str) -> Any:
     """Return the object that a text spells out as JSON or as Python does, else the text."""
     stripped = text.strip()
     if not (stripped.startswith("{") and stripped.endswith("}")) or len(stripped) > LONGEST_SPELLED_OUT:

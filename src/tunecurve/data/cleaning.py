@@ -11,12 +11,14 @@ from tunecurve.data.cells import Reading, TargetRule, flag_of, is_missing, plain
 from tunecurve.data.counted import Counted
 from tunecurve.data.drops import JOINED, LOUD_SHARE, OTHER_CLASS, CleaningReport
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET, InputText
+from tunecurve.data.parts import part_names
 from tunecurve.data.rows import RawRow, Row, TextGroup
 from tunecurve.data.understood import Understood
 from tunecurve.data.unread import ShapeCounts, columns_in_words, way_on
 from tunecurve.errors import DataError, did_you_mean
 from tunecurve.findings import Finding
 from tunecurve.formats.folding import compose, without_invisible
+from tunecurve.wording import first_of
 
 __all__ = ["CleaningReport", "CleaningRules", "clean_rows"]
 
@@ -221,8 +223,8 @@ class _RowReader:
 
     def _no_column(self, column: str, place: str, cells: Mapping[str, Any]) -> str:
         option = "--input-column, --target-column or --group-column"
-        way = way_on(cells) or f"Name the right one with {option}"
-        meant = did_you_mean(column, map(str, cells))
+        way = way_on(cells) or _way_to_parts(cells) or f"Name the right one with {option}"
+        meant = did_you_mean(column, part_names(cells) if "." in column else map(str, cells))
         return f"{place}: no column '{column}'; the columns are: {self.known}.{meant} {way[0].upper()}{way[1:]}"
 
     def _unknown_columns(self, missing: Sequence[str], place: str, cells: Mapping[str, Any]) -> str:
@@ -230,6 +232,7 @@ class _RowReader:
         told = {DEFAULT_COLUMN: ("the input", "--input-column"), DEFAULT_TARGET: ("the target", "--target-column")}
         sides, options = zip(*(told[column] for column in dict.fromkeys(missing)), strict=True)
         way = way_on(cells) or f"Name {'it' if len(sides) == 1 else 'them'} with {' and '.join(options)}"
+        way = way if not (parts := _way_to_parts(cells)) or way_on(cells) else f"{way}; {parts}"
         unknown = [str(name) for name in cells if name not in told]
         meant = next(filter(None, (did_you_mean(column, unknown) for column in missing)), "")
         return (
@@ -274,6 +277,12 @@ class _RowReader:
         )
         is_note = self.ungrouped.n <= LOUD_SHARE * n_rows
         return Finding("no-group", text, "fill the column", tuple(self.ungrouped.places), is_note=is_note)
+
+
+def _way_to_parts(cells: Mapping[str, Any]) -> str:
+    """Return how what stands within an object is named; empty where there is none."""
+    names = part_names(cells)
+    return f"what stands within an object is named with a dot: {first_of(names, 4)}" if names else ""
 
 
 def _is_object_of_flags(cell: Any) -> bool:

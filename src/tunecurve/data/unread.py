@@ -23,7 +23,7 @@ WAYS_ON: dict[str, str] = {
     "spans with offsets": "these are read for --task masking, as a text with [LABEL]s, and for --task ner, as 'PERSON: Ada; CITY: "
     "London', beside a column of the text: " + _SPANS,
     "an object": "for JSON objects as answers, give --task extraction; else write it as JSON text with json.dumps(..., "
-    "ensure_ascii=False, sort_keys=True), or name one of its keys as a column of its own: " + _DOCS,
+    "ensure_ascii=False, sort_keys=True), or name one of its keys with a dot (--target-column COLUMN.KEY): " + _DOCS,
     "a list of objects": 'for JSON as answers put each list under a key, {"items": [...]}, and give --task extraction; else write each '
     "row's as one text: " + _DOCS,
     "a list of lists": "write each row's as one text: " + _DOCS,
@@ -36,7 +36,7 @@ WAYS_ON: dict[str, str] = {
 # Where the task or the side of a shape makes another way on the right one.
 _ENTITIES = "write the target as 'PER: Ada Lovelace; LOC: London': " + _DOCS
 _OF_ENTITIES = dict.fromkeys(("an object", "a list of objects", "a list of lists"), _ENTITIES)
-_OF_CLASSES = {"an object": "make the key that holds the class a column of its own: " + _DOCS}
+_OF_CLASSES = {"an object": "name the key that holds the class with a dot: --target-column COLUMN.KEY (docs/data.md)"}
 _OF_OBJECTS = {
     "a list of objects": 'a target of extraction is one object: put the list under a key, {"items": [...]}',
     "a list of texts": 'a target of extraction is one object: put the list under a key, {"items": [...]}',
@@ -47,7 +47,7 @@ _OF_LABELS = dict.fromkeys(
 )
 _OF_INPUTS = {
     "a list of texts": "an input is one text: join them, e.g. ' '.join(tokens), or '\\n'.join(sentences): " + _DOCS,
-    "an object": "make the key that holds the text a column of its own: " + _DOCS,
+    "an object": "name the key that holds the text with a dot: --input-column COLUMN.KEY (docs/data.md)",
 }
 _OF_TARGETS = {"entities": _OF_ENTITIES, "classes": _OF_CLASSES, "labels": _OF_LABELS, "object": _OF_OBJECTS}
 
@@ -95,7 +95,7 @@ class ShapeCounts:
             return
         (column, shape), counted = max(self.found.items(), key=lambda item: item[1].n)
         places = ", ".join([*counted.places, "..."] if counted.n > len(counted.places) else counted.places)
-        way = _way_on(shape, column != target_column, list_is)
+        way = _way_on(shape, column != target_column, list_is).replace("COLUMN.KEY", f"{column}.KEY")
         raise DataError(f"{counted.n} of {n_rows} rows have {shape} (column '{column}': {places}); {way}")
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from tunecurve.data.cells import Reading, TargetRule, read_target
 from tunecurve.data.inputs import InputText
+from tunecurve.data.parts import with_parts
 from tunecurve.data.rows import RawRow
 from tunecurve.data.selecting import parse_condition
 from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.shapes.registry import SAMPLE_ROWS
 from tunecurve.data.sources import read_rows
 from tunecurve.spec.study import UNSETTLED_TASK, StudySpec
-from tunecurve.study.reading import asked_of
+from tunecurve.study.reading import asked_of, columns_named
 from tunecurve.study.told import told_of
 from tunecurve.tasks.lookup import all_tasks, suggest_task, task_of
 from tunecurve.tasks.multilabel import SHARE_OF_SEVERAL
@@ -39,7 +40,7 @@ def first_rows_of(spec: StudySpec, *, is_for_task: bool) -> list[RawRow]:
     data = spec.data
     conditions = [parse_condition(text) for text in data.where]
     kept: list[RawRow] = []
-    rows = read_rows(data.source, data.reading_options())
+    rows = with_parts(read_rows(data.source, data.reading_options()), columns_named(spec))
     for number, (place, cells) in enumerate(rows):
         if number >= MOST_ROWS_READ or (len(kept) >= SAMPLE_ROWS and not is_for_task):
             break

@@ -17,8 +17,9 @@ from tunecurve.data.cleaning import CleaningReport, CleaningRules, clean_rows
 from tunecurve.data.drops import Reason
 from tunecurve.data.inputs import columns_in_template
 from tunecurve.data.length import too_long_test
+from tunecurve.data.parts import with_parts
 from tunecurve.data.rows import RawRow, Row
-from tunecurve.data.selecting import draw_rows, first_rows, rows_where, text_of_cell
+from tunecurve.data.selecting import draw_rows, first_rows, parse_condition, rows_where, text_of_cell
 from tunecurve.data.shapes.base import Asked
 from tunecurve.data.shapes.prodigy import accepted
 from tunecurve.data.shapes.reader import PlainRows
@@ -97,6 +98,14 @@ def asked_of(spec: StudySpec) -> Asked:
     )
 
 
+def columns_named(spec: StudySpec) -> tuple[str, ...]:
+    """Return all columns that a study names: of input, target and template, of groups, sides and conditions."""
+    data, asked = spec.data, asked_of(spec)
+    others = [name for name in (data.group_column, data.split_column) if name]
+    conditions = [parse_condition(text).column for text in data.where]
+    return (*asked.input_columns, *asked.target_columns, *asked.template_columns, *others, *conditions)
+
+
 def _check_sources(spec: StudySpec) -> None:
     data = spec.data
     for key in ("test_source", "dev_source"):
@@ -160,7 +169,7 @@ class _Reader:
             limit=data.limit if source.startswith("builtin:") else None,
             findings=self.findings,
         )
-        told = with_ticker(raw_rows, f"reading {source}", "rows")
+        told = with_ticker(with_parts(raw_rows, columns_named(self.spec)), f"reading {source}", "rows")
         plain_rows = self.plain_rows.read(told, f"{source} {hub_split or ''}")
         rows = self._where(plain_rows, source) if data.where else plain_rows
         return rows if self.plain_rows.knows("answer") else accepted(rows)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
 from tunecurve.data.more_answers import more_answers
+from tunecurve.data.parts import with_parts
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Match
 from tunecurve.data.shapes.registry import SAMPLE_ROWS, recognise
 from tunecurve.errors import SpecError
@@ -22,7 +23,7 @@ from tunecurve.spec.study import StudySpec
 from tunecurve.study.first_rows import first_rows_of, task_of_rows
 from tunecurve.study.folder_sides import with_sides_of_folder
 from tunecurve.study.frozen import check_comparable, frozen_settings
-from tunecurve.study.reading import asked_of
+from tunecurve.study.reading import asked_of, columns_named
 from tunecurve.tasks.lookup import AUTO_TASK
 
 _PLAIN = {"shape": COLUMNS, "input_column": DEFAULT_COLUMN, "target_column": DEFAULT_TARGET}
@@ -73,6 +74,7 @@ def _settled(values: Mapping[str, Any], spec: StudySpec, folder: Path, origin: s
     rows = first_rows_of(spec, is_for_task=spec.task == AUTO_TASK)
     match = recognise([cells for _, cells in rows[:SAMPLE_ROWS]], asked_of(spec))
     spec = _filled(values, {"data": _PLAIN} if match is None else _settings_of(match), origin)
+    rows = list(with_parts(rows, columns_named(spec)))
     found = [Finding("columns-found", match.said, is_note=True)] if match is not None and match.said else []
     if spec.task == AUTO_TASK:
         task, why = task_of_rows(spec, rows)

@@ -11,6 +11,7 @@ from typing import Any
 
 from tunecurve.data.cleaning import group_named
 from tunecurve.data.inputs import InputText
+from tunecurve.data.parts import with_parts
 from tunecurve.data.rows import skeleton
 from tunecurve.data.sides import levelled
 from tunecurve.data.sources import read_rows
@@ -27,6 +28,7 @@ from tunecurve.learners.unlabelled_rows import FaultFinder, UnlabelledRows
 from tunecurve.prompts import Prompt, TuningExample
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.dataset import StudyData
+from tunecurve.study.reading import columns_named
 from tunecurve.tasks.base import AnswerKind, Task
 from tunecurve.wording import first_of
 
@@ -65,7 +67,8 @@ def _inputs_of(spec: StudySpec, data: StudyData, source: str) -> tuple[str, ...]
     text_of = InputText(spec.data.input_columns, spec.prompt.column_template)
     groups = _Groups.of(spec, data)
     found, columns, n_read, n_unread = dict[str, None](), dict[str, None](), 0, 0
-    for _, cells in read_rows(source, spec.data.reading_options(), findings=data.findings):
+    rows = read_rows(source, spec.data.reading_options(), findings=data.findings)
+    for _, cells in with_parts(rows, columns_named(spec)):
         n_read += 1
         columns.update(dict.fromkeys(cells))
         reading, _ = text_of.for_columns(cells).read(cells)

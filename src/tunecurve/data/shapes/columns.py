@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tunecurve.data.cells import is_missing, list_in_text, plain_value, shape_of
 from tunecurve.data.inputs import DEFAULT_COLUMN, DEFAULT_TARGET
+from tunecurve.data.parts import DOT, cells_with_parts, is_read_in_part, part_names
 from tunecurve.data.shapes.annotated import list_cell
 from tunecurve.data.shapes.base import AUTO, COLUMNS, Asked, Cells, Match, Shape, few
 from tunecurve.data.unread import holds_offsets
@@ -93,6 +94,8 @@ _LANGUAGES = frozenset(
     )
 )
 
+_TRANSLATIONS = ("translation", "translations")
+
 
 def level(name: str) -> str:
     """Return a column's name as `NAMES` has it: ``Source Text`` is ``source_text``."""
@@ -119,6 +122,11 @@ class Columns(Shape):
             if set(asked.input_columns) in (set(), set(inputs)) and set(asked.target_columns) <= {target}
         ]
         return _fitting(found, sample, asked)
+
+    def matches_of_translations(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
+        """Return matches for texts by languages in one object: ``{"translation": {"en": ..., "de": ...}}``."""
+        parts = _translations(sample)
+        return self.matches([cells_with_parts(cells, parts) for cells in sample], asked) if parts else []
 
     def matches_beside_named(self, sample: Sequence[Cells], asked: Asked) -> Sequence[Match]:
         """Return matches for columns of one side that are named, whatever their names: the other side has one of the usual names."""
@@ -229,8 +237,19 @@ def _targets_of(
 
 
 def _languages(columns: ColumnsByName) -> list[Pair]:
-    named = [column for name in columns if name in _LANGUAGES for column in columns[name]]
+    named = [column for name in columns if name in _LANGUAGES or _is_translation(name) for column in columns[name]]
     return [((source,), target, ()) for source, target in itertools.permutations(named, 2)]
+
+
+def _is_translation(name: str) -> bool:
+    column, dot, key = name.rpartition(DOT)
+    return bool(dot) and (key in _LANGUAGES or column in _TRANSLATIONS)
+
+
+def _translations(sample: Sequence[Cells]) -> list[str]:
+    """Return the names of texts that stand by languages in one object of every row."""
+    names = [name for name in part_names(sample[0]) if _is_translation(level(name))]
+    return names if len({name.rpartition(DOT)[0] for name in names}) == 1 and len(names) > 1 else []
 
 
 def _match(
@@ -238,7 +257,9 @@ def _match(
 ) -> Match:
     """Return the match for these columns; without inputs, the template's."""
     read = {*inputs, *targets, *also, *asked.template_columns}
-    others = [name for names in columns.values() for name in names if name not in read]
+    others = [
+        name for names in columns.values() for name in names if name not in read and not is_read_in_part(name, read)
+    ]
     input_said = f"{_are(inputs)} the input" if inputs else "the template names the input"
     said = f"columns found by their names: {input_said}, {_are(targets)} the target"
     said += f"; not part of them: {few(others)}" if others else ""

@@ -83,6 +83,7 @@ def recognise(sample: Sequence[Cells], asked: Asked) -> Match | None:
     found = [match for shape in shapes for match in shape.matches(sample, asked)]
     if not found and asked.name != AUTO:
         raise DataError(_not_of_shape(shapes[0], sample, asked))
+    found = found or list(Columns().matches_of_translations(sample, asked))
     found = found or list(Columns().matches_beside_named(sample, asked)) or Columns().matches_of_lists(sample, asked)
     found = [match for match in found if not any(_goes_before(other, match) for other in found)]
     if len(found) > 1:
