@@ -165,3 +165,20 @@ def test_a_blank_separates_labels_where_the_study_file_says_so(separator, n_labe
     assert f"sets of {n_labels} labels" in note.text
     warned = task_of("multilabel").label_findings(rows[:1], rows[1:])
     assert any("data.label_separator: ' '" in finding.remedy for finding in warned) == (n_labels == 5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "n_joined"),
+    [
+        (["支付，物流", "支付", "退货"], 1),
+        (["دفع، شحن", "دفع", "شحن"], 1),
+        (["open, close", "close, open"], 2),
+        (["lamp/desk", "desk/lamp"], 2),
+        (["1/4", "4/1"], 0),
+        (["1,5", "1", "2,25"], 0),  # a decimal comma
+        (["3,17", "3", "17"], 1),  # both are classes: it may be either
+    ],
+)
+def test_several_classes_are_told_in_other_scripts_and_orders_and_numbers_are_none(labels, n_joined):
+    found = [one for one in class_findings(dict.fromkeys(labels, 3)) if one.code == "several-classes"]
+    assert [finding.text.split()[0] for finding in found] == [str(3 * n_joined)] * bool(n_joined)

@@ -317,3 +317,27 @@ def test_lists_of_right_answers_are_no_sets_of_labels(column, tmp_path):
 def test_numbers_paths_and_sentences_are_no_sets_of_labels(labels, task, tmp_path):
     rows = [{"text": text, "label": labels[n % len(labels)]} for n, text in enumerate(texts(60))]
     assert settle(tmp_path, rows).spec.task == task
+
+
+@pytest.mark.parametrize(
+    ("column", "task"), [("tags", "multilabel"), ("Topics", "multilabel"), ("output", "classification")]
+)
+def test_a_column_of_sets_by_its_name_may_hold_them_in_any_order(column, task, tmp_path):
+    sets = ["tea, milk", "milk, tea", "sugar, tea"]
+    rows = [{"text": text, column: sets[n % 3]} for n, text in enumerate(texts(60))]
+    data = {"source": str(tmp_path / "rows.jsonl"), "input_column": "text", "target_column": column}
+    assert settle(tmp_path, rows, data=data).spec.task == task
+
+
+def test_none_beside_a_label_does_not_make_it_several(tmp_path):
+    sets = [["tea", "milk"], ["none", "tea"], ["tea"], ["milk"]]
+    rows = [{"text": text, "output": sets[n % 4]} for n, text in enumerate(texts(60))]
+    assert (
+        "multilabel is found: 15 of 60 targets are lists of several labels" in settle(tmp_path, rows).findings[1].text
+    )
+
+
+def test_answers_to_a_chat_in_lists_are_alternatives_too(tmp_path):
+    names = [["US", "USA"], ["UK"]]
+    rows = [{"input": [{"role": "user", "content": text}], "ideal": names[n % 2]} for n, text in enumerate(texts(60))]
+    assert settle(tmp_path, rows).spec.task == "generation"

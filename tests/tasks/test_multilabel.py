@@ -117,6 +117,11 @@ def test_several_columns_belong_to_sets_only():
         (["joy, anger", "joy", "anger, fear", "fear"], "multilabel"),
         (["Food, drinks", "Clothes", "Toys, games"], "classification"),
         (["yes", "no"], "classification"),
+        (["0,5", "1,0", "5,0", "0,1"], "classification"),
+        (["1/4", "4/1", "1/2"], "classification"),
+        (["open, close", "close, open", "open"], "classification"),
+        (["Sports", "Sports/Football", "Sports/Tennis", "News/Politics"], "classification"),
+        (["支付，物流", "物流", "支付"], "multilabel"),
         (["person: Ann; city: Bern", "none"], "ner"),
     ],
 )
@@ -310,3 +315,25 @@ def test_converted_sets_are_read_as_the_same_sets(tmp_path, label, others):
     second, _ = read(write_file(tmp_path, again))
     assert second == first
     assert {name for target in second.values() for name in parse_labels(target)} == {label, "c", *others}
+
+
+def test_what_is_lost_of_orders_and_of_none_beside_labels_is_said(tmp_path):
+    sets = [["a", "b"], ["b", "a"], ["a", "b"], ["none", "a"], ["none"]]
+    rows = [{"source_text": f"text {number}", "labels": sets[number % 5]} for number in range(20)]
+    found, said = read(write_file(tmp_path, rows))
+    assert list(found.values())[:5] == ["a; b", "a; b", "a; b", "a", "none"]
+    assert (
+        "12 of 20 rows have several, 4 have none, 4 have the labels of others in another order"
+        in said["label-sets"].text
+    )
+    assert said["none-beside-labels"].text.startswith("4 rows have 'none' beside other labels")
+    assert said["none-beside-labels"].places == ("line 4", "line 9", "line 14", "line 19")
+    assert not said["none-beside-labels"].is_note
+
+
+def test_decimal_commas_in_lists_stay(tmp_path):
+    rows = [
+        {"source_text": f"text {number}", "labels": [["0,5"], ["1,0", "0,5"], ["1,0"], ["5,0"]][number % 4]}
+        for number in range(24)
+    ]
+    assert set(read(write_file(tmp_path, rows))[0].values()) == {"0,5", "0,5; 1,0", "1,0", "5,0"}

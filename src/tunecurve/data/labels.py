@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 
 from tunecurve.findings import Finding
 from tunecurve.formats.folding import without_invisible
+from tunecurve.formats.label_set_evidence import in_two_orders
+from tunecurve.formats.label_sets import SEPARATORS, is_within_numbers
 from tunecurve.wording import first_of
 
 # A closed set is small against the data, and its names are short.
@@ -16,10 +18,10 @@ MOST_LABELS, LONGEST_LABEL = 300, 60
 MAX_GROUPS_SHOWN = 5
 _OUTER_MARKS = " .,;:!?\"'`´‘’“”()[]{}"
 _BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
-_SEPARATED = re.compile(r"\s*[,;|/+&#，；、،؛]\s*|\s+and\s+")
+_SEPARATED = re.compile(r"\s*[,;|/+&#，、،；؛｜]\s*|\s+and\s+")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 # Marks that separate classes, and hardly ever stand within one.
-_LISTED = re.compile(r"\s*[,;|，；、،؛]\s*")
+_LISTED = re.compile(r"\s*[,;|，、،；؛｜]\s*")
 AT_BLANKS = " with data.label_separator: ' ' in the study file"
 # Labels that are made of few words in every order are lists of these; of fewer labels that cannot be told.
 MIN_WORD_LISTS = 3
@@ -111,7 +113,7 @@ def _is_odd(label: str) -> bool:
 
 
 def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
-    """Find labels that are other labels in a row: 'fire; water' where 'fire' is there by itself, too."""
+    """Find labels that are other labels in a row: 'fire; water' where 'fire' is there by itself, or 'water; fire' is."""
     known = {levelled(label) for label in counts}
     joined = lists_of_words(counts)
     by_blanks = bool(joined)
@@ -119,8 +121,10 @@ def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
         parts = [levelled(part) for part in _SEPARATED.split(label) if part.strip()]
         listed = [levelled(part) for part in _LISTED.split(label) if part.strip()]
         is_joined = len(set(parts)) > 1 and all(part in known for part in parts)
-        if is_joined or (len(set(listed)) > 1 and any(part in known for part in listed)):
+        is_listed = len(set(listed)) > 1 and any(part in known for part in listed)
+        if is_joined or (is_listed and not is_within_numbers([label], ",")):
             joined.append(label)
+    joined += [label for sign in SEPARATORS for label in in_two_orders(counts, sign)]
     if not joined:
         return []
     joined = list(dict.fromkeys(joined))

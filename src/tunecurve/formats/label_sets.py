@@ -17,14 +17,17 @@ SEPARATOR = "; "
 _SEPARATOR = re.compile(r"(?<!\\)[;；؛]|\n")
 _UNESCAPED = {sign: re.compile(rf"(?<!\\){sign}") for sign in ";；؛"}
 _SEMICOLON, _ESCAPED = re.compile(r"[;；؛]"), re.compile(r"\\([;；؛])")
-# What people put between labels. The first ones hardly ever stand within one.
-SEPARATORS = (";", "|", "\n", "\t", "；", "؛", "、", "،", "，", ",", "/", "+", "&")
-SURE = (";", "|", "\n", "\t", "；", "؛")
+# What people put between labels, in other scripts, too. The first ones hardly ever stand within one.
+SURE = (";", "|", "\n", "\t", "；", "؛", "｜")
+COMMAS = (",", "，", "、", "،")
+SEPARATORS = (*SURE, *COMMAS, "/", "+", "&")
 # Those that a label may end with, or have twice.
 DOUBLED = ("/", "+", "&")
 _ALONE = {sign: re.compile(rf"(?<!{re.escape(sign)}){re.escape(sign)}(?!{re.escape(sign)})") for sign in DOUBLED}
-# Numbers with a sign between digits: 0,5; 1/4; 05/06/2024; 1,000.
-_IN_A_NUMBER = re.compile(r"[+-]?(?:\d+,\d+|\d+/\d+(?:/\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?)\s*(?:%|[^\W\d_]{1,3})?")
+_NUMBERS = {
+    ",": re.compile(r"(?<![\d,])(?:\d{1,3}(?:,\d{3})+|\d+,\d+)(?![\d,])"),
+    "/": re.compile(r"(?<![\d/])\d+/\d+(?:/\d+)?(?![\d/])"),
+}
 _BETWEEN_WORDS = re.compile(r"[^\w]+")
 
 
@@ -43,41 +46,35 @@ def format_labels(labels: Iterable[str]) -> str:
 
 
 def find_separator(texts: Sequence[str], *, is_asked: bool = True) -> str:
-    """Return the sign that stands between labels in some of the texts; empty where each is one label.
+    """Return the sign that stands between labels in some of the texts; empty where each is one label."""
+    return next(iter(separators_in(texts, is_asked=is_asked)), "")
+
+
+def separators_in(texts: Iterable[str], *, is_asked: bool) -> list[str]:
+    """Return the signs that may stand between labels in some of the texts, the likeliest first.
 
     A sign separates if the labels it makes are no more than the texts, and come again in other texts: ``red, green`` and
-    ``blue, white`` alone may be two labels with commas. Unless they are sets by the word of their user, signs that stand within
-    labels, too, separate only if some label stands first in one text and further back in another (``Sports/Tennis`` is a path,
-    ``Yes, maybe`` an answer), and not within numbers (``0,5``, ``1/4``).
+    ``blue, white`` alone may be two labels with commas. One that stands within numbers only (``0,5``, ``1/4``) is the last choice.
 
     Parameters
     ----------
-    texts : sequence of str
+    texts : iterable of str
         Targets as they stand in the data.
     is_asked : bool, default True
         Whether they are sets of labels by the word of their user: then signs that hardly stand within a label separate
         wherever they are.
     """
     distinct = Counter(texts)
-    found: list[tuple[int, str]] = []
-    for sign in SEPARATORS:
+    found: list[tuple[bool, int, int]] = []
+    for rank, sign in enumerate(SEPARATORS):
         sets = [split_labels(text, sign) for text in distinct]
         if not any(len(labels) > 1 for labels in sets):
             continue
         counts = Counter(label for labels in sets for label in labels)
         is_shared = len(counts) <= len(distinct) and max(counts.values()) > 1
-        if not is_asked and sign not in SURE and not _may_be_lists(distinct, sets):
-            continue
         if is_shared or (is_asked and sign in SURE):
-            found.append((len(counts), sign))
-    return min(found, key=lambda one: one[0])[1] if found else ""
-
-
-def _may_be_lists(texts: Collection[str], sets: Sequence[Sequence[str]]) -> bool:
-    """Return whether a label stands first in one text and further back in another, and the texts with several are no numbers."""
-    firsts, others = {labels[0] for labels in sets if labels}, {label for labels in sets for label in labels[1:]}
-    several = [text for text, labels in zip(texts, sets, strict=True) if len(labels) > 1]
-    return not firsts.isdisjoint(others) and not all(_IN_A_NUMBER.fullmatch(text.strip()) for text in several)
+            found.append((is_within_numbers(distinct, sign), len(counts), rank))
+    return [SEPARATORS[rank] for _, _, rank in sorted(found)]
 
 
 def labels_in_label(label: str, known: Collection[str]) -> list[str]:
@@ -90,6 +87,11 @@ def labels_in_label(label: str, known: Collection[str]) -> list[str]:
 
 def split_labels(text: str, separator: str) -> list[str]:
     """Return what stands between separators, each once, without outer blanks; ``\\;`` is a semicolon within a label."""
+    return list(dict.fromkeys(parts_of(text, separator)))
+
+
+def parts_of(text: str, separator: str) -> list[str]:
+    """Return what stands between separators as often as it stands there, else like `split_labels`."""
     parts = text.split(separator) if separator else [text]
     if separator in _UNESCAPED:
         parts = _UNESCAPED[separator].split(text)
@@ -97,4 +99,11 @@ def split_labels(text: str, separator: str) -> list[str]:
         # ``C++`` and ``A/`` are one label each, ``C++ + D`` are two.
         parts = _ALONE[separator].split(text)
         parts = parts if all(map(str.strip, parts)) else [text]
-    return list(dict.fromkeys(_ESCAPED.sub(r"\1", part.strip()) for part in parts if part.strip()))
+    return [_ESCAPED.sub(r"\1", part.strip()) for part in parts if part.strip()]
+
+
+def is_within_numbers(texts: Iterable[str], sign: str) -> bool:
+    """Return whether a sign stands in numbers and dates only: ``0,5``, ``1,500``, ``1/4``, ``05/06/2024``; ``1,2,3`` is a list."""
+    number = _NUMBERS.get(sign)
+    with_it = [text for text in texts if sign in text]
+    return number is not None and bool(with_it) and all(sign not in number.sub("", text) for text in with_it)

@@ -12,6 +12,7 @@ from tunecurve.data.selecting import parse_condition
 from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.shapes.registry import SAMPLE_ROWS
 from tunecurve.data.sources import read_rows
+from tunecurve.formats.label_sets import NO_LABEL
 from tunecurve.spec.study import UNSETTLED_TASK, StudySpec
 from tunecurve.study.reading import asked_of, columns_named
 from tunecurve.study.told import told_of
@@ -65,7 +66,7 @@ def task_of_rows(spec: StudySpec, rows: Sequence[RawRow]) -> tuple[str, str]:
         return UNSETTLED_TASK, "no row shows another one"
     told = told_of(spec)
     pairs = [(source, targets[0]) for source, targets in texts]
-    n_several = sum(len(targets) > 1 for _, targets in texts)
+    n_several = sum(len({*targets} - {NO_LABEL}) > 1 for _, targets in texts)
     if n_several and (column := told.target_called(_ANSWERS)):
         return (
             all_tasks()[-1].name,

@@ -12,6 +12,7 @@ from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.formats.label_places import vector_among
+from tunecurve.formats.label_set_evidence import OF_SETS, orders_of, separator_of_sets
 from tunecurve.formats.label_sets import (
     NO_LABEL,
     find_separator,
@@ -22,10 +23,12 @@ from tunecurve.formats.label_sets import (
 )
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import MostFrequent
+from tunecurve.tasks.told import NOTHING_TOLD, Told
 from tunecurve.wording import first_of
 
 # From this share of rows with several labels on, they are no slips.
 SHARE_OF_SEVERAL = 0.05
+MOST_PLACES = 5
 
 
 class Multilabel(Task):
@@ -51,9 +54,14 @@ class Multilabel(Task):
     targets = TargetRule("labels", empty_is=NO_LABEL)
 
     def recognise(self, pairs: Pairs) -> str:
-        """Recognise short labels that come again and again, several in a row."""
+        """Recognise short labels that come again and again, several in a row, as free of their order."""
+        return self.recognise_told(pairs, NOTHING_TOLD)
+
+    def recognise_told(self, pairs: Pairs, told: Told) -> str:
+        """Recognise the same; in any order where the column is one of sets by its name (tags)."""
+        is_named = bool(told.target_called(OF_SETS))
         texts = [target.strip() for _, target in pairs]
-        separator = find_separator(texts, is_asked=False)
+        separator = separator_of_sets(texts, is_named=is_named)
         sets = [split_labels(text, separator) for text in texts]
         labels = {label for one in sets for label in one}
         n_several = sum(len(one) > 1 for one in sets)
@@ -68,33 +76,41 @@ class Multilabel(Task):
         listed = {text for row in rows if row.other_targets for text in (row.target, *row.other_targets)}
         if separator is None:
             # Rows that repeat an input are lists here, too; their texts may be joined labels all the same.
-            found = find_separator([one for one in texts if one not in listed])
-            found = found or find_separator([*texts, *listed], is_asked=False)
+            joined = [one for one in texts if one not in listed]
+            found = separator_of_sets(joined) or find_separator(joined, is_asked=not listed)
+            found = found or separator_of_sets([*texts, *listed])
             whole = _whole_labels(listed, {*texts, *listed}, found)
         else:
             found, whole = separator.strip(" ") or separator[:1], set()  # blanks alone separate, too
-        arranged = [
-            replace(
-                row,
-                target=format_labels(
-                    label
-                    for text in (row.target, *row.other_targets)
-                    for label in split_labels(text, "" if text in whole else found)
-                ),
-                other_targets=(),
-            )
+        written = [
+            [
+                label
+                for text in (row.target, *row.other_targets)
+                for label in split_labels(text, "" if text in whole else found)
+            ]
             for row in rows
         ]
-        return arranged, [self._understood(arranged, found)]
+        arranged = [
+            replace(row, target=format_labels(labels), other_targets=())
+            for row, labels in zip(rows, written, strict=True)
+        ]
+        return arranged, [self._understood(arranged, written, found), *_none_beside(arranged, written)]
 
     @staticmethod
-    def _understood(rows: Sequence[Row], separator: str) -> Finding:
+    def _understood(rows: Sequence[Row], written: Sequence[Sequence[str]], separator: str) -> Finding:
         sets = [parse_labels(row.target) for row in rows]
         counts = Counter(label for one in sets for label in one)
         n_several, n_none = sum(len(one) > 1 for one in sets), sum(not one for one in sets)
         how = f"separated by {separator!r} in the data" if separator else "each text is one label"
         text = f"targets are read as sets of {len(counts)} labels ({how}, by '; ' in answers): {n_several} of {len(rows)} rows have several"
         text += f", {n_none} have none" if n_none else ""
+        orders = orders_of([one for one in written if len(one) > 1])
+        n_turned = sum(found.total() - max(found.values()) for found in orders.values())
+        text += (
+            f", {n_turned} have the labels of others in another order, which makes no difference here"
+            if n_turned
+            else ""
+        )
         return Finding("label-sets", text, "if not so, say it with data.label_separator", is_note=True)
 
     def labels_of(self, target: str, source: str = "") -> list[str]:
@@ -118,6 +134,22 @@ class Multilabel(Task):
         trained = Counter(label for row in pool for label in self.labels_of(row.target))
         tested = Counter(label for row in test for label in self.labels_of(row.target))
         return [*lonely_labels(trained, "labels"), *untidy_labels(tested + trained), *_joined_labels(tested + trained)]
+
+
+def _none_beside(rows: Sequence[Row], written: Sequence[Sequence[str]]) -> list[Finding]:
+    """Say that `none` beside labels is left out, where it is: it stands for no label."""
+    places = [
+        row.place for row, labels in zip(rows, written, strict=True) if row.target != NO_LABEL and _has_none(labels)
+    ]
+    if not places:
+        return []
+    text = f"{len(places)} rows have 'none' beside other labels; it stands for no label, and is left out there"
+    remedy = "name it otherwise if it is a label, else take it or the others out of these rows"
+    return [Finding("none-beside-labels", text, remedy, tuple(places[:MOST_PLACES]))]
+
+
+def _has_none(labels: Sequence[str]) -> bool:
+    return any(label.casefold().rstrip(".") == NO_LABEL for label in labels)
 
 
 def _refuse_vectors(rows: Sequence[Row]) -> None:
