@@ -218,11 +218,6 @@ def _first_split(spec: StudySpec, rows: list[Row]) -> Split:
     return Split(test, pool, len(rows) - len(test) - len(pool), split.method)
 
 
-def _keeps_named_groups(spec: StudySpec) -> bool:
-    keeps = spec.split.both_sides != "keep" if spec.data.names_test_rows else spec.split.keeps_groups
-    return keeps and spec.data.group_column is not None
-
-
 def _stay_out_test(spec: StudySpec, rows: Sequence[Row], test: Sequence[Row]) -> Callable[[Row], bool]:
     """Return the test for rows that must not join the pool of a study: those that the first split would not have taken."""
     named = spec.data.group_column is not None
