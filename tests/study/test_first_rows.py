@@ -9,6 +9,7 @@ from tunecurve.study.freezing import freeze
 from tunecurve.study.reading import read_study_rows
 from tunecurve.study.settling import settled_study
 from tunecurve.study.study_file import resolved_yaml
+from tunecurve.tasks.lookup import suggest_task
 
 WORDS = ["amber", "brisk", "coral", "dusky", "eager", "frosty", "gentle", "humble", "ivory", "jolly"]
 
@@ -341,3 +342,18 @@ def test_answers_to_a_chat_in_lists_are_alternatives_too(tmp_path):
     names = [["US", "USA"], ["UK"]]
     rows = [{"input": [{"role": "user", "content": text}], "ideal": names[n % 2]} for n, text in enumerate(texts(60))]
     assert settle(tmp_path, rows).spec.task == "generation"
+
+
+def test_long_answers_to_questions_about_long_texts_are_summaries():
+    """As in data of meetings, where each question asks for what was said of something."""
+    turns = " ".join(f"Speaker {number % 4}: the {WORDS[number % 10]} budget came up again." for number in range(40))
+    answer = "The group agreed that the budget was too small. Two wanted to move the meeting to spring, one to wait for the figures. "
+    asked = [
+        (f"Question: What was said about item {number}?\n\n{turns}", answer + f"Item {number} was put off.")
+        for number in range(40)
+    ]
+    assert suggest_task(asked)[0] == "summarization"
+    assert (
+        suggest_task([(source, f"It was put off {number} times.") for number, (source, _) in enumerate(asked)])[0]
+        == "generation"
+    )

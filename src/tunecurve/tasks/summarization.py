@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from statistics import median
 
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import FirstSentence
@@ -26,6 +27,8 @@ _ASKED_FOR = re.compile(
 _HEAD, _TAIL = 300, 200
 _QUESTION = re.compile(r"[?？؟]\W*\Z|^\W*(?:question|frage|pregunta|domanda|q)\W*:", re.IGNORECASE | re.MULTILINE)
 SHARE_OF_CHATS, SHARE_OF_ASKING = 0.2, 0.5
+# Answers that are mostly as long as this, in characters, to questions about long texts are summaries of what concerns the question.
+LONG_ANSWER = 150
 
 
 class Summarization(Task):
@@ -70,6 +73,8 @@ def asked_for_something_else(pairs: Pairs, told: Told) -> str:
     n_chats = sum(_has_earlier_turns(text) for text in sources) if told.has_turns else 0
     if n_chats >= SHARE_OF_CHATS * len(pairs):
         return f"{n_chats} of {len(pairs)} inputs are chats of several turns"
+    if median(len(target) for _, target in pairs) >= LONG_ANSWER:
+        return ""
     n_asking = sum(_QUESTION.search(text) is not None for text in sources)
     if n_asking >= SHARE_OF_ASKING * len(pairs):
         return f"{n_asking} of {len(pairs)} inputs ask a question"
