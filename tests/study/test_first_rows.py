@@ -349,7 +349,10 @@ def test_long_answers_to_questions_about_long_texts_are_summaries():
     turns = " ".join(f"Speaker {number % 4}: the {WORDS[number % 10]} budget came up again." for number in range(40))
     answer = "The group agreed that the budget was too small. Two wanted to move the meeting to spring, one to wait for the figures. "
     asked = [
-        (f"Question: What was said about item {number}?\n\n{turns}", answer + f"Item {number} was put off.")
+        (
+            f"Question: What was said about item {number}?\n\n{turns}",
+            answer + f"Item {number} was put off until the figures are there.",
+        )
         for number in range(40)
     ]
     assert suggest_task(asked)[0] == "summarization"
