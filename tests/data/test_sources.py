@@ -320,3 +320,11 @@ def test_a_map_with_a_key_twice_is_named_with_its_row_and_column(tmp_path, suffi
     said = f"a{suffix}': row 1501: a map or an object in column 'fields' has a key twice"
     with pytest.raises(DataError, match=said):
         cells(path)
+
+
+def test_byte_order_marks_within_joined_files_of_json_lines_are_left_out(tmp_path):
+    part = '\ufeff{"text": "a\ufeffb", "label": "x"}\n'
+    (tmp_path / "rows.jsonl").write_bytes((part + part + "\ufeff\n" + part.removesuffix("\n")).encode())
+    rows = list(read_rows(str(tmp_path / "rows.jsonl")))
+    assert [place for place, _ in rows] == ["line 1", "line 2", "line 4"]
+    assert all(cells == {"text": "a\ufeffb", "label": "x"} for _, cells in rows)

@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from tunecurve.cli.main import run_command
-from tunecurve.data.spelled_out import set_of
+from tunecurve.data.spelled_out import list_of, set_of
 
 WRITTEN = {
     "as Python sets": (lambda labels: repr(set(labels)) if labels else "set()"),
@@ -38,3 +39,43 @@ def test_a_set_of_labels_is_read_however_it_is_printed(tmp_path, monkeypatch, wr
 )
 def test_what_is_no_set_of_labels_stays_a_text(text):
     assert set_of(text) is None
+
+
+CHAT = [
+    {"role": "user", "content": "Is the lamp 'on' {or} off?\nSay so."},
+    {"role": "assistant", "content": "It's \u201con\u201d\u2028."},
+]
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        ["fire", "no water"],
+        ["it's", 'say " "', "both ' and \" signs"],
+        ["a\nb", "c\u2028d", "é ' '"],
+        CHAT,
+        ["} {", "' '", '" "'],
+    ],
+)
+def test_lists_as_numpy_prints_them_are_those_lists_letter_for_letter(items):
+    assert list_of(str(np.array([*items, None], dtype=object)[:-1])) == items
+    assert list_of(repr(items)) == items
+
+
+@pytest.mark.parametrize("text", ["['a' 'b' ... 'c' 'd']", "['a' 'b]", "[a b]", "['a' 1]", "[f'x' 'y']"])
+def test_what_numpy_cuts_or_is_no_list_of_texts_stays_a_text(text):
+    assert list_of(text) is None
+
+
+def test_chats_as_pandas_writes_numpy_arrays_into_a_csv_file_are_chats(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    chats = [
+        [CHAT[0] | {"content": f"Question {n} of {'abcdefgh'[n % 8]}"}, CHAT[1] | {"content": f"Answer {n}"}]
+        for n in range(40)
+    ]
+    cells = [str(np.array([*chat, None], dtype=object)[:-1]).replace('"', '""') for chat in chats]
+    (tmp_path / "chats.csv").write_text("id,messages\n" + "".join(f'{n},"{cell}"\n' for n, cell in enumerate(cells)))
+    assert run_command(["convert", "chats.csv", "--to", "rows", "-o", "out.jsonl"]) == 0
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert found[3]["target"] == "Answer 3"
+    assert len(found) == 40

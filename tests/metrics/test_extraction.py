@@ -106,3 +106,17 @@ def test_an_answer_that_gives_a_key_two_values_is_no_object(answer, points):
     recall = RecallOfFields(["a"])
     rows = statistics_matrix(recall, [answer], ['{"a": 2}'], [""])
     assert recall.by_label(rows.sum(axis=0)) == {"a": (points, 1)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "expected"),
+    [
+        ('{"tags": []}', '{"tags": []}', 100.0),
+        ('{"tags": []}', '{"tags": ["a"]}', 0.0),
+        ("{}", '{"tags": []}', 0.0),
+        ('{"tags": [], "n": 1}', '{"tags": ["a"], "n": 1}', 50.0),
+    ],
+)
+def test_an_empty_list_counts_as_one_item(answer, truth, expected):
+    metric = FieldF1(["tags", "n"])
+    assert corpus_score(metric, [answer], [truth], [""]) == pytest.approx(expected)

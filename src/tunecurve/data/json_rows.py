@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import IO, Any
 
+from tunecurve.data.csv_layout import BOM
 from tunecurve.data.encodings import open_text
 from tunecurve.data.json_tables import table_in
 from tunecurve.data.json_values import JsonValues
@@ -139,6 +140,7 @@ def _numbered_lines(file: DataFile, text: IO[str]) -> Iterator[tuple[int, str]]:
             raise DataError(
                 f"{file}, line {number}: longer than {MAX_LINE_CHARACTERS:,} characters; a .jsonl file holds one row a line"
             )
+        line = line.lstrip(BOM)
         if line.strip():
             yield number, line
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import csv
+import io
+import itertools
 import json
 import re
+import tokenize
 from typing import Any
 
 LONGEST_SPELLED_OUT = 20_000
-_ERRORS = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
-# numpy prints a list without commas: ['fire' 'water'].
-_NO_COMMA = re.compile(r"(['\"])\s+(['\"])")
+_ERRORS = (tokenize.TokenError, ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
+# numpy prints a list without commas: ['fire' 'water'], [{...} {...}].
+_NO_COMMA = re.compile(r"['\"}\]]\s+[bru]?['\"{\[]")
 
 
 def list_of(text: str) -> list[Any] | None:
@@ -24,10 +27,26 @@ def list_of(text: str) -> list[Any] | None:
         found = json.loads(stripped)
     except (ValueError, RecursionError):
         try:
-            found = ast.literal_eval(_NO_COMMA.sub(r"\1, \2", stripped))
+            found = ast.literal_eval(_with_commas(stripped) if _NO_COMMA.search(stripped) else stripped)
         except _ERRORS:
             return None
     return found if isinstance(found, list) else None
+
+
+def _with_commas(text: str) -> str:
+    """Return a list as numpy prints it with commas between its items; what stands within quotes stays."""
+    pieces, place, is_item_before = [], 0, False
+    starts = list(itertools.accumulate((len(line) + 1 for line in text.split("\n")), initial=0))
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NL:
+            continue
+        begins_item = token.type == tokenize.STRING or token.string in ("{", "[")
+        if is_item_before and begins_item:
+            start = starts[token.start[0] - 1] + token.start[1]
+            pieces += [text[place:start], ", "]
+            place = start
+        is_item_before = token.type == tokenize.STRING or token.string in ("}", "]")
+    return "".join([*pieces, text[place:]])
 
 
 def set_of(text: str) -> list[str] | None:
