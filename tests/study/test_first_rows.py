@@ -166,7 +166,9 @@ def settle(tmp_path, rows, **more):
     return settled_study({**values, **more}, tmp_path / "run")
 
 
-@pytest.mark.parametrize("column", ["label", "intent", "gold_label", "Category", "intentName", "sub_topic"])
+@pytest.mark.parametrize(
+    "column", ["label", "intent", "gold_label", "Category", "intentName", "sub_topic", "Catégorie"]
+)
 def test_many_short_labels_in_a_column_called_so_are_classes(column, tmp_path):
     rows = [{"text": text, column: f"intent_{n % 50}"} for n, text in enumerate(texts(120))]
     settled = settle(
@@ -244,6 +246,17 @@ def test_questions_chats_and_instructions_are_no_summarization(tmp_path):
         prompt={"system": "Who sang?"},
     )
     assert own.spec.task == "generation"
+
+
+def test_a_summary_of_what_answers_a_question_is_not_doubted_where_its_task_is_named(tmp_path):
+    rows = [
+        {"text": f"Question: what of {n}?\n\n{LONG} {text}", "output": f"Ada sang {WORDS[n % 10]} {WORDS[n // 10]}"}
+        for n, text in enumerate(texts(60))
+    ]
+    assert settle(tmp_path, rows).spec.task == "generation"
+    named = settle(tmp_path, rows, task="summarization")
+    found = split_data(named.spec, read_study_rows(named.spec)).findings
+    assert "other-task" not in {finding.code for finding in found}
 
 
 def test_summaries_are_found_by_their_lengths_their_columns_and_what_asks_for_them(tmp_path):

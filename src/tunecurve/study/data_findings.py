@@ -17,7 +17,7 @@ from tunecurve.study.facts import DataFacts
 from tunecurve.study.language_findings import language_findings
 from tunecurve.study.told import told_of
 from tunecurve.tasks.base import Task
-from tunecurve.tasks.lookup import is_own, suggest_task, task_of
+from tunecurve.tasks.lookup import all_tasks, is_own, suggest_task, task_of
 from tunecurve.wording import counted
 
 MIN_TEST_ROWS = 100
@@ -54,15 +54,19 @@ def data_findings(
 
 
 def _other_task(task: Task, pool: Sequence[Row], spec: StudySpec) -> list[Finding]:
-    suggested, why = suggest_task([(row.source, row.target) for row in pool[:500]], task, told_of(spec))
+    pairs = [(row.source, row.target) for row in pool[:500]]
+    suggested, why = suggest_task(pairs, task, told_of(spec))
+    if suggested == task.name or is_own(task):
+        return []
+    other = task_of(suggested)
     has_several_answers = any(
         row.other_targets for row in pool[:500]
     )  # which no other kind knows but those of free texts
-    if (
-        suggested == task.name
-        or is_own(task)
-        or (has_several_answers and task_of(suggested).targets.list_is != "references")
-    ):
+    if has_several_answers and other.targets.list_is != "references":
+        return []
+    if other is all_tasks()[-1] and task.recognise(
+        pairs
+    ):  # only what is told speaks against it: a summary on a question
         return []
     text = f"this looks like {_a(suggested)} {suggested} task rather than {task.name}: {why}"
     return [Finding("other-task", text, f"if so, give --task {suggested}")]

@@ -31,6 +31,19 @@ CALLED_CLASSES = frozenset(
             "sentiment",
         ),
         *("emotion", "emotions", "topic", "topics", "genre", "stance", "polarity"),
+        *(
+            "klasse",
+            "kategorie",
+            "thema",
+            "classe",
+            "catégorie",
+            "categorie",
+            "étiquette",
+            "clase",
+            "categoría",
+            "categoria",
+        ),
+        *("etiqueta", "etichetta"),
     )
 )
 SHARE_AGAIN = 0.5

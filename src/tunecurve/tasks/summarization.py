@@ -14,10 +14,35 @@ SHARE_OF_SHORT, MIN_SOURCE, MOST_OF_SOURCE = 0.7, 200, 0.4
 CALLED_SUMMARIES = frozenset(
     (
         *("summary", "summaries", "summarization", "summarisation", "highlight", "highlights", "abstract", "abstracts"),
-        *("tldr", "gist", "synopsis", "headline", "headlines"),
+        *(
+            "tldr",
+            "gist",
+            "synopsis",
+            "headline",
+            "headlines",
+            "zusammenfassung",
+            "résumé",
+            "resumen",
+            "resumo",
+            "riassunto",
+        ),
+        "samenvatting",
     )
 )
-CALLED_QUESTIONS = frozenset(("question", "questions", "query", "instruction", "instructions"))
+CALLED_QUESTIONS = frozenset(
+    (
+        "question",
+        "questions",
+        "query",
+        "instruction",
+        "instructions",
+        "frage",
+        "pregunta",
+        "pergunta",
+        "domanda",
+        "vraag",
+    )
+)
 # How a summary is asked for, in the languages of most data; a task stands at the beginning or at the end of an input.
 _ASKED_FOR = re.compile(
     r"summar|tl;?\s?dr|condense|shorten|headline|abstract|résum|resum|riassu|sintetizz|zusammenfass|fass\w*\b.{0,60}\bzusammen|"
