@@ -13,6 +13,7 @@ from tunecurve.spec.reading import parse_spec
 from tunecurve.study.checks import check_without_models
 from tunecurve.study.dataset import split_data
 from tunecurve.study.reading import read_study_rows
+from tunecurve.study.settling import settled_study
 
 WORDS = ["amber", "birch", "cedar", "dahlia", "elm", "fern", "grape", "hazel", "iris", "juniper"]
 
@@ -242,6 +243,25 @@ def test_rows_without_a_gold_label_are_named_and_left_out_by_the_step_that_is_na
     left = study(tmp_path, rows, data={"where": ["label!=-1"]})
     assert "missing-as-label" not in left
     assert "76 of 80 rows" in left["rows-where"].text
+
+
+def test_rows_as_snli_has_them_are_read_and_their_dashes_named(tmp_path):
+    names = ["entailment", "neutral", "contradiction"]
+    rows = [
+        {
+            "gold_label": "-" if i % 20 == 7 else names[i % 3],
+            "sentence1": row["text"],
+            "sentence2": f"{row['who']} {i}",
+            "annotator_labels": ["x"],
+        }
+        for i, row in enumerate(rows_of(80))
+    ]
+    settled = settled_study(
+        {"data": {"source": write(tmp_path / "rows.jsonl", rows)}, "split": {"test_size": 20}, "train_sizes": [10]}
+    )
+    assert settled.spec.task == "classification"
+    found = {finding.code: finding for finding in split_data(settled.spec, read_study_rows(settled.spec)).findings}
+    assert "--where 'gold_label!=-'" in found["missing-as-label"].remedy
 
 
 def test_a_dash_alone_among_sets_of_labels_is_named(tmp_path):

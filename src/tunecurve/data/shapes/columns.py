@@ -73,8 +73,8 @@ NAMES = (
             *("title", "post"),
         )
     ),
-    Names(("premise", "hypothesis"), ("label", "labels")),
-    Names(("sentence1", "sentence2"), ("label", "labels")),
+    Names(("premise", "hypothesis"), ("label", "labels", "gold_label")),
+    Names(("sentence1", "sentence2"), ("label", "labels", "gold_label")),
     Names(("question1", "question2"), ("label", "is_duplicate")),
     *(Names((name, "question"), ("answer", "answers")) for name in ("context", "passage", "paragraph", "story")),
     # Parts of one input beside a target that is named; what else stands beside them, `Alpaca` knows.
