@@ -11,7 +11,7 @@ from tunecurve.formats.label_sets import parse_labels
 from tunecurve.metrics.multilabel import SubsetAccuracy
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.reading import read_study_rows
-from tunecurve.tasks.lookup import suggest_task
+from tunecurve.tasks.lookup import suggest_task, task_of
 from tunecurve.tasks.multilabel import TASK
 
 WORDS = {"fire": "flames are burning", "water": "the cellar is flooded", "noise": "a loud bang"}
@@ -337,3 +337,26 @@ def test_decimal_commas_in_lists_stay(tmp_path):
         for number in range(24)
     ]
     assert set(read(write_file(tmp_path, rows))[0].values()) == {"0,5", "0,5; 1,0", "1,0", "5,0"}
+
+
+@pytest.mark.parametrize(
+    ("targets", "is_said"), [(["0,5", "1,0", "5,0"], True), (["1,2", "1,2,3", "3"], False), (["a,b", "b", "a"], False)]
+)
+def test_numbers_that_are_taken_apart_by_the_word_of_their_user_are_said(tmp_path, targets, is_said):
+    rows = [{"source_text": f"text {number}", "labels": targets[number % 3]} for number in range(24)]
+    path = write_file(tmp_path, rows)
+    assert ("numbers-as-sets" in read(path)[1]) == is_said
+    assert "numbers-as-sets" not in read(path, label_separator=",")[1]
+
+
+def test_sets_in_any_order_that_are_not_taken_for_sets_are_named():
+    words = [f"label{chr(97 + number)}" for number in range(12)]
+    targets = [f"{one}, {two}" for one in words for two in words if one != two]
+    rows = [Row(f"text {number}", target, f"g{number}") for number, target in enumerate(targets)]
+    assert suggest_task([(row.source, row.target) for row in rows])[0] == "generation"
+    (finding,) = task_of("generation").label_findings(rows[:30], rows[30:])
+    assert finding.code == "other-task"
+    assert "132 of 132 targets are several of 12 labels, separated by ','" in finding.text
+    assert "--task multilabel" in finding.remedy
+    turned = [Row(row.source, "; ".join(sorted(row.target.split(", "))), row.group) for row in rows]
+    assert suggest_task([(row.source, row.target) for row in turned])[0] == "multilabel"

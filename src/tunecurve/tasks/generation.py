@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunecurve.data.labels import come_again, is_closed_set
-from tunecurve.data.rows import Row
+from tunecurve.data.rows import Pairs, Row
 from tunecurve.findings import Finding
-from tunecurve.tasks.base import Pairs, Task
+from tunecurve.formats.label_set_evidence import OF_SETS
+from tunecurve.tasks.base import Task
+from tunecurve.tasks.multilabel import TASK as MULTILABEL
 from tunecurve.tasks.summarization import TASK as SUMMARIZATION
 from tunecurve.tasks.summarization import asked_for_something_else
 from tunecurve.tasks.told import Told
@@ -32,8 +34,19 @@ class Generation(Task):
         return f"{short}, but {other}" if short and other else self.recognise(pairs)
 
     def label_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
-        """Return what `Task` does, and short targets that come again: they may be classes."""
-        return [*super().label_findings(test, pool), *_possible_classes([*test, *pool])]
+        """Return what `Task` does, and targets that may be classes, or sets of labels: short ones, or parts, that come again."""
+        rows = [*test, *pool]
+        return [*super().label_findings(test, pool), *(_possible_sets(rows) or _possible_classes(rows))]
+
+
+def _possible_sets(rows: Sequence[Row]) -> list[Finding]:
+    """Name sets of labels that come in every order: they may be lists whose order counts, so they are not taken for sets."""
+    pairs = Pairs(rows)
+    why = MULTILABEL.recognise_told(pairs, Told(targets=OF_SETS[:1]))
+    if not why or len(rows) < MIN_ROWS or MULTILABEL.recognise(pairs) or any(row.other_targets for row in rows):
+        return []
+    text = f"if their order says nothing, {why}"
+    return [Finding("other-task", text, "if these are sets of labels, give --task multilabel")]
 
 
 def _possible_classes(rows: Sequence[Row]) -> list[Finding]:

@@ -17,6 +17,7 @@ from tunecurve.formats.label_sets import (
     NO_LABEL,
     find_separator,
     format_labels,
+    is_within_numbers,
     labels_in_label,
     parse_labels,
     split_labels,
@@ -94,7 +95,10 @@ class Multilabel(Task):
             replace(row, target=format_labels(labels), other_targets=())
             for row, labels in zip(rows, written, strict=True)
         ]
-        return arranged, [self._understood(arranged, written, found), *_none_beside(arranged, written)]
+        said = [self._understood(arranged, written, found), *_none_beside(arranged, written)]
+        if separator is None and found and is_within_numbers([text for text in texts if text not in whole], found):
+            said.append(_split_numbers(texts, found))
+        return arranged, said
 
     @staticmethod
     def _understood(rows: Sequence[Row], written: Sequence[Sequence[str]], separator: str) -> Finding:
@@ -134,6 +138,16 @@ class Multilabel(Task):
         trained = Counter(label for row in pool for label in self.labels_of(row.target))
         tested = Counter(label for row in test for label in self.labels_of(row.target))
         return [*lonely_labels(trained, "labels"), *untidy_labels(tested + trained), *_joined_labels(tested + trained)]
+
+
+def _split_numbers(texts: Sequence[str], sign: str) -> Finding:
+    """Say that every sign that separates labels stands between digits, as in numbers."""
+    example = next(text for text in texts if sign in text)
+    text = f"the {sign!r} that separates labels stands within what may be numbers only ('{example.strip()[:30]}'), which are taken apart"
+    remedy = (
+        f"if they are lists, say so with data.label_separator: '{sign}'; numbers are classes: --task classification"
+    )
+    return Finding("numbers-as-sets", text, remedy)
 
 
 def _none_beside(rows: Sequence[Row], written: Sequence[Sequence[str]]) -> list[Finding]:
