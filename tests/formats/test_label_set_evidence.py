@@ -40,6 +40,8 @@ def test_sets_are_seen_though_nobody_says_so(texts, separator):
         ["05/06", "06/05", "05/07"],
         ["05/06/2024", "06/05/2024", "05/06/2023"],
         ["2|1", "1|2", "0|1", "1|0"],
+        ["1|2", "2|1", "1", "2"],
+        ["1+2", "2+3", "3+1", "1", "2"],
         ["1|1", "1", "2|1", "2"],
         ["lamp/desk", "desk/lamp", "desk/shelf", "shelf/lamp"],
         ["open, close", "close, open", "open"],
@@ -68,6 +70,12 @@ def test_the_name_of_a_column_says_that_the_order_does_not_matter(sign):
     texts = [f"fire{sign}water", f"water{sign}fire", f"noise{sign}water"]
     assert not are_sets(texts, sign)
     assert are_sets(texts, sign, is_named=True)
+
+
+def test_whole_numbers_with_a_comma_are_sets_where_the_column_and_the_numbers_alone_say_so():
+    assert are_sets(["3,17", "3", "17", "9", "9,17"], ",", is_named=True)
+    assert not are_sets(["3,17", "3", "17", "9", "9,17"], ",")
+    assert not are_sets(["0,5", "1", "1,5", "2"], ",", is_named=True)
 
 
 def test_no_name_of_a_column_makes_labels_of_numbers_and_paths():

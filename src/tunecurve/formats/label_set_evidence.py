@@ -62,7 +62,9 @@ def are_sets(texts: Collection[str], sign: str, *, is_named: bool = False) -> bo
     """
     parts = {text: parts_of(text, sign) for text in texts}
     several = {text: one for text, one in parts.items() if len(one) > 1}
-    if not several or is_within_numbers(several, sign) or _are_sentences(several):
+    if not several or _are_sentences(several):
+        return False
+    if is_within_numbers(several, sign) and not (is_named and _share_alone(several.values(), texts) >= MIN_ALONE):
         return False
     is_by_name = is_named and sign in (*SURE, *COMMAS)
     if not (is_by_name or sign in SURE) and _share_of_free(list(parts.values())) < MIN_FREE:
@@ -107,6 +109,12 @@ def _share_of_free(sets: Sequence[Sequence[str]]) -> float:
 def _have_an_order(sets: Sequence[Sequence[str]], texts: Collection[str]) -> bool:
     """Return whether the same parts stand in two orders, or with one of them twice, and are not words that are targets by themselves."""
     orders = orders_of(sets)
-    merged = [part for labels, found in orders.items() for part in labels if len(found) > 1]
-    n_alone = sum(part in texts and not _NUMBER.fullmatch(part) for part in merged)
-    return n_alone < MIN_ALONE * len(merged)
+    merged = [labels for labels, found in orders.items() if len(found) > 1]
+    are_numbers = any(all(map(_NUMBER.fullmatch, labels)) for labels in merged)
+    return bool(merged) and (are_numbers or _share_alone(merged, texts) < MIN_ALONE)
+
+
+def _share_alone(sets: Collection[Collection[str]], texts: Collection[str]) -> float:
+    """Return the share of the parts of some sets that are texts by themselves."""
+    parts = [part for one in sets for part in one]
+    return sum(part in texts for part in parts) / len(parts)

@@ -26,6 +26,7 @@ DOUBLED = ("/", "+", "&")
 _ALONE = {sign: re.compile(rf"(?<!{re.escape(sign)}){re.escape(sign)}(?!{re.escape(sign)})") for sign in DOUBLED}
 _NUMBERS = {
     ",": re.compile(r"(?<![\d,])(?:\d{1,3}(?:,\d{3})+|\d+,\d+)(?![\d,])"),
+    "+": re.compile(r"(?<![\d+])\d+(?:\+\d+)+(?![\d+])"),
     "/": re.compile(r"(?<![\d/])\d+/\d+(?:/\d+)?(?![\d/])"),
 }
 _BETWEEN_WORDS = re.compile(r"[^\w]+")
