@@ -442,9 +442,9 @@ def test_gains_are_paired_by_seed():
 
 
 class Unprompted(LookupLearner):
-    """As taggers: tuned without prompts, so that what is taken off answers changes none of its own."""
+    """As taggers: tuned without prompts, and its answers are inputs with parts replaced, of which nothing is taken off."""
 
-    takes_prompts = False
+    takes_prompts = answers_are_cleaned = False
 
 
 def folder_of(study, out, teacher=None):
@@ -471,7 +471,7 @@ def test_what_decides_which_answers_are_trained_on_is_another_trial_of_the_taugh
     assert before[NAME] != after[NAME]
 
 
-def test_what_is_taken_off_answers_is_not_in_the_key_where_neither_student_nor_teacher_is_prompted(rows, tmp_path):
+def test_what_is_taken_off_answers_is_not_in_the_key_where_neither_student_nor_teacher_writes_texts(rows, tmp_path):
     study = study_of(rows, train_sizes=[10], seeds=1)
     plain = folder_of(study, tmp_path / "a", Unprompted())
     assert plain == folder_of({**study, "answers": {"clean": []}}, tmp_path / "b", Unprompted())
