@@ -145,7 +145,7 @@ COVERED = {
     "storage/versions.py": "results/test_version_findings.py",
     "storage/*": "hardening/test_damage.py",
     "study/known_answers.py": "study/test_checks.py",
-    "study/told.py": "study/test_first_rows.py",
+    "study/told_of_rows.py": "study/test_first_rows.py",
     "study/frozen.py": "study/test_growth.py",
     "study/batch_training.py": "learners/lm/training/test_train_together.py",
     "study/planned_trainings.py": "learners/lm/training/test_train_together.py",

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from tunecurve.data.labels import class_findings, levelled, missing_labels
+from tunecurve.data.labels import class_findings, come_again, is_closed_set, levelled, missing_labels
 from tunecurve.data.rows import Row
 from tunecurve.data.sources import read_rows
 from tunecurve.spec.reading import parse_spec
@@ -182,3 +182,13 @@ def test_a_blank_separates_labels_where_the_study_file_says_so(separator, n_labe
 def test_several_classes_are_told_in_other_scripts_and_orders_and_numbers_are_none(labels, n_joined):
     found = [one for one in class_findings(dict.fromkeys(labels, 3)) if one.code == "several-classes"]
     assert [finding.text.split()[0] for finding in found] == [str(3 * n_joined)] * bool(n_joined)
+
+
+def test_names_of_classes_may_be_sentences():
+    """With a name of 61 letters 120 rows of six classes were taken for free texts."""
+    names = [f"Credit reporting, credit repair services, or other personal consumer reports {n}" for n in range(6)]
+    assert is_closed_set(names, 120)
+    assert not is_closed_set(names, 40), "six sentences of 40 rows may be answers"
+    assert is_closed_set([f"class {n}" for n in range(12)] + names[:1], 50), "one long name of many short ones"
+    assert not is_closed_set([name * 4 for name in names], 120)
+    assert come_again(names * 20) == (120, 6)

@@ -15,6 +15,8 @@ from tunecurve.wording import first_of
 
 # A closed set is small against the data, and its names are short.
 MOST_LABELS, LONGEST_LABEL = 300, 60
+# Names of classes may be sentences: where a label has ten rows, or at most one of ten is longer than the others may be.
+LONGEST_SENTENCE, ROWS_A_SENTENCE = 200, 10
 MAX_GROUPS_SHOWN = 5
 _OUTER_MARKS = " .,;:!?\"'`´‘’“”()[]{}"
 _BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_\-]+(?=\w)")
@@ -35,7 +37,14 @@ MIN_NUMBERED_CLASSES, RARE = 3, 0.05
 
 def is_closed_set(labels: Collection[str], n_rows: int) -> bool:
     """Return whether the labels of so many rows may be a closed set."""
-    return len(labels) <= min(MOST_LABELS, max(2, n_rows // 3)) and max(map(len, labels)) <= LONGEST_LABEL
+    return len(labels) <= min(MOST_LABELS, max(2, n_rows // 3)) and _are_short(labels, n_rows)
+
+
+def _are_short(labels: Collection[str], n_rows: int) -> bool:
+    lengths = [len(label) for label in labels]
+    n_long = sum(length > LONGEST_LABEL for length in lengths)
+    is_named_at_length = ROWS_A_SENTENCE * len(labels) <= n_rows or ROWS_A_SENTENCE * n_long <= len(labels)
+    return not n_long or (is_named_at_length and max(lengths) <= LONGEST_SENTENCE)
 
 
 def come_again(targets: Collection[str]) -> tuple[int, int]:
@@ -45,7 +54,7 @@ def come_again(targets: Collection[str]) -> tuple[int, int]:
     """
     counts = Counter(target.strip() for target in targets)
     n_measured = sum("." in label and _NUMBER.fullmatch(label) is not None for label in counts)
-    if len(counts) > MOST_LABELS or max(map(len, counts), default=0) > LONGEST_LABEL or 2 * n_measured > len(counts):
+    if len(counts) > MOST_LABELS or not _are_short(counts, len(targets)) or 2 * n_measured > len(counts):
         return 0, 0
     return sum(count for count in counts.values() if count > 1), len(counts)
 

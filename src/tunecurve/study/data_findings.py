@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 from tunecurve.data.damaged_texts import damage_findings
 from tunecurve.data.inputs import DEFAULT_TARGET
-from tunecurve.data.labels import missing_labels
+from tunecurve.data.labels import come_again, missing_labels
 from tunecurve.data.near_duplicates import NearDuplicates
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.facts import DataFacts
 from tunecurve.study.language_findings import language_findings
-from tunecurve.study.told import told_of
+from tunecurve.study.told_of_rows import told_of
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import all_tasks, is_own, suggest_task, task_of
 from tunecurve.wording import counted
@@ -64,12 +64,14 @@ def _other_task(task: Task, pool: Sequence[Row], spec: StudySpec) -> list[Findin
     )  # which no other kind knows but those of free texts
     if has_several_answers and other.targets.list_is != "references":
         return []
-    if other is all_tasks()[-1] and task.recognise(
-        pairs
-    ):  # only what is told speaks against it: a summary on a question
-        return []
+    if other is all_tasks()[-1] and (task.recognise(pairs) or _are_classes(task, pairs)):
+        return []  # only what is told speaks against it, as of a summary on a question; or part of the rows shows too few of each class
     text = f"this looks like {_a(suggested)} {suggested} task rather than {task.name}: {why}"
     return [Finding("other-task", text, f"if so, give --task {suggested}")]
+
+
+def _are_classes(task: Task, pairs: Sequence[tuple[str, str]]) -> bool:
+    return task.is_closed and 2 * come_again([target for _, target in pairs])[0] >= len(pairs)
 
 
 def _missing_labels(task: Task, rows: Sequence[Row], spec: StudySpec) -> list[Finding]:

@@ -32,7 +32,7 @@ from tunecurve.study.metric_tokenizers import MetricTokenizers, decide_tokenizer
 from tunecurve.study.reading import StudyRows, check_fetched
 from tunecurve.study.similar import similarity_of_study
 from tunecurve.study.sql_targets import sql_findings, sql_settings
-from tunecurve.study.told import told_of
+from tunecurve.study.told_of_rows import told_of
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.lookup import suggest_task
 

@@ -15,7 +15,7 @@ from tunecurve.data.sources import read_rows
 from tunecurve.formats.label_sets import NO_LABEL
 from tunecurve.spec.study import UNSETTLED_TASK, StudySpec
 from tunecurve.study.reading import asked_of, columns_named
-from tunecurve.study.told import told_of
+from tunecurve.study.told_of_rows import told_of
 from tunecurve.tasks.lookup import all_tasks, suggest_task, task_of
 from tunecurve.tasks.multilabel import SHARE_OF_SEVERAL
 
