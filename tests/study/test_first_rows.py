@@ -373,3 +373,12 @@ def test_long_answers_to_questions_about_long_texts_are_summaries():
         suggest_task([(source, f"It was put off {number} times.") for number, (source, _) in enumerate(asked)])[0]
         == "generation"
     )
+
+
+def test_queries_on_long_schemas_are_no_summaries():
+    schema = "CREATE TABLE people (id INT, name TEXT, city TEXT, age INT, email TEXT); " * 4
+    pairs = [
+        (f"{schema}\nNames from city {number}", f"SELECT name FROM people WHERE city = '{number}'")
+        for number in range(40)
+    ]
+    assert suggest_task(pairs)[0] == "generation"

@@ -28,7 +28,7 @@ AT_BLANKS = " with data.label_separator: ' ' in the study file"
 # Labels that are made of few words in every order are lists of these; of fewer labels that cannot be told.
 MIN_WORD_LISTS = 3
 # What programs write for a missing value.
-_MISSING = {"nan", "NaN", "NAN", "null", "NULL", "N/A", "#N/A", "<NA>", "NaT", "\\N"}
+_MISSING = {"nan", "NaN", "NAN", "null", "NULL", "N/A", "n/a", "#N/A", "<NA>", "NaT", "\\N"}
 # What public data write where annotators did not agree on a class: beside classes that are numbers from 0 on, and beside words.
 _NO_CLASS_NUMBERS, _NO_CLASS_SIGNS = {"-1", "-100"}, {"-", "--", "\u2013", "\u2014", "?", "_"}
 # -1, 0 and 1 are the three of negative, neutral and positive: beside fewer numbers than three, -1 stands for none where it is rare.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from statistics import median
 
+from tunecurve.formats.sql import looks_like_sql
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import FirstSentence
 from tunecurve.tasks.told import Told
@@ -87,6 +88,9 @@ class Summarization(Task):
 
 def asked_for_something_else(pairs: Pairs, told: Told) -> str:
     """Return what shows that inputs ask for something else than a summary, in a few words; empty where nothing does."""
+    n_queries = sum(looks_like_sql(target) for _, target in pairs)
+    if n_queries >= SHARE_OF_ASKING * len(pairs):
+        return f"{n_queries} of {len(pairs)} targets are SQL"
     sources = [source for source, _ in pairs]
     n_asked = sum(_ASKED_FOR.search(f"{text[:_HEAD]}\n{text[-_TAIL:]}") is not None for text in sources)
     if _ASKED_FOR.search(told.instruction) or n_asked >= SHARE_OF_ASKING * len(pairs):
