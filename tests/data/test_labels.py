@@ -192,3 +192,18 @@ def test_names_of_classes_may_be_sentences():
     assert is_closed_set([f"class {n}" for n in range(12)] + names[:1], 50), "one long name of many short ones"
     assert not is_closed_set([name * 4 for name in names], 120)
     assert come_again(names * 20) == (120, 6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (["anger", "joy", "fear", "anger and joy", "joy and fear"], "label_separator: ' and '"),
+        (["anger", "joy", "fear", "anger joy", "joy fear"], "label_separator: ' '"),
+        (["anger", "joy", "fear", "anger joy", "joy; fear"], ""),
+    ],
+)
+def test_the_separator_that_is_advised_is_that_of_all_lists(labels, told):
+    """Blanks were advised for 'anger and joy', by which 'and' became a label."""
+    [found] = [one for one in class_findings(dict.fromkeys(labels, 10)) if one.code == "several-classes"]
+    assert told in found.remedy
+    assert told or "label_separator" not in found.remedy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from tunecurve.findings import Finding
 from tunecurve.formats.folding import without_invisible
@@ -24,7 +24,8 @@ _SEPARATED = re.compile(r"\s*[,;|/+&#，、،；؛｜]\s*|\s+and\s+")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 # Marks that separate classes, and hardly ever stand within one.
 _LISTED = re.compile(r"\s*[,;|，、،；؛｜]\s*")
-AT_BLANKS = " with data.label_separator: ' ' in the study file"
+SEPARATED_BY = " with data.label_separator: '{sign}' in the study file"
+AND, BLANK = " and ", " "
 # Labels that are made of few words in every order are lists of these; of fewer labels that cannot be told.
 MIN_WORD_LISTS = 3
 # What programs write for a missing value.
@@ -125,7 +126,7 @@ def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
     """Find labels that are other labels in a row: 'fire; water' where 'fire' is there by itself, or 'water; fire' is."""
     known = {levelled(label) for label in counts}
     joined = lists_of_words(counts)
-    by_blanks = bool(joined)
+    by_blanks = set(joined)
     for label in counts:
         parts = [levelled(part) for part in _SEPARATED.split(label) if part.strip()]
         listed = [levelled(part) for part in _LISTED.split(label) if part.strip()]
@@ -145,10 +146,18 @@ def _several_in_one(counts: Mapping[str, int]) -> list[Finding]:
             f"{n_rows} of {n_all} rows seem to have several classes ({shown}); classification measures one class a row, and each of "
             "these is one of its own",
             "for sets of labels, give --task multilabel"
-            + (AT_BLANKS if by_blanks else "")
+            + _separator_to_say(joined, by_blanks)
             + "; else keep the one that matters",
         )
     ]
+
+
+def _separator_to_say(joined: Sequence[str], by_blanks: Collection[str]) -> str:
+    """Return the option with the separator of lists, where it is words or blanks and one for all; signs are found by themselves."""
+    if all(AND in label for label in joined):
+        return SEPARATED_BY.format(sign=AND)
+    are_blanks_alone = by_blanks and not any(_SEPARATED.search(label) for label in joined)
+    return SEPARATED_BY.format(sign=BLANK) if are_blanks_alone else ""
 
 
 def lists_of_words(labels: Collection[str]) -> list[str]:
