@@ -163,3 +163,10 @@ def test_a_masked_object_is_no_extraction_and_empty_objects_are():
     masked = [(json.dumps({"name": f"Ada {n}"}), json.dumps({"name": "[NAME]"})) for n in range(20)]
     assert suggest_task(masked)[0] == "masking"
     assert suggest_task([(f"text {n}", "{}" if n % 2 else f'{{"a": {n}}}') for n in range(20)])[0] == "extraction"
+
+
+def test_lists_of_objects_are_no_objects_with_words_around_them():
+    """They were called so, and then refused under the task that was advised."""
+    pairs = [(f"Ann lives in {n}.", f'[{{"person": "Ann", "city": "{n}"}}]') for n in range(20)]
+    assert task_of("extraction").recognise(pairs) == ""
+    assert task_of("extraction").recognise([(source, target[1:-1]) for source, target in pairs])

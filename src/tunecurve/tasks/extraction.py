@@ -91,8 +91,9 @@ class Extraction(Task):
     max_extra_tokens = 256
 
     def recognise(self, pairs: Pairs) -> str:
-        """Recognise JSON objects, where inputs are none: else parts of them may be masked."""
-        found = [object_within(target) for source, target in pairs if read_object(source) is None]
+        """Recognise JSON objects, where inputs are none: else parts of them may be masked. A list of objects is none."""
+        targets = [target for source, target in pairs if read_object(source) is None]
+        found = [object_within(target) for target in targets if not target.lstrip().startswith("[")]
         objects = [(value, how) for value, how in found if value is not None]
         if not any(value for value, _ in objects) or len(objects) < SHARE_OF_OBJECTS * len(pairs):
             return ""
