@@ -382,3 +382,18 @@ def test_queries_on_long_schemas_are_no_summaries():
         for number in range(40)
     ]
     assert suggest_task(pairs)[0] == "generation"
+
+
+@pytest.mark.parametrize(("column", "is_note"), [("keywords", False), ("answers", True)])
+def test_lists_of_which_all_may_be_wanted_are_a_warning(column, is_note, tmp_path):
+    """One keyword of four was trained on, and the others were alternatives to it."""
+    rows = [
+        {"text": text, column: [f"{WORDS[n % 10]} {n}", f"kettle {n}", f"Ada {n}"]} for n, text in enumerate(texts(60))
+    ]
+    data = {"source": str(tmp_path / "rows.jsonl"), "input_column": "text", "target_column": column}
+    settled = settle(tmp_path, rows, data=data, task="generation")
+    read = split_data(settled.spec, read_study_rows(settled.spec, None, settled.findings))
+    [found] = [one for one in read.findings if one.code == "answers-read"]
+    assert found.is_note == is_note
+    assert f"the first, '{WORDS[0]} 0', is trained on" in found.text
+    assert ("joined with '; '" in found.remedy) != is_note

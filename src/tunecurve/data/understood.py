@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +12,16 @@ from tunecurve.data.cells import Reading
 from tunecurve.data.counted import Counted
 from tunecurve.findings import Finding
 from tunecurve.formats.json_objects import AROUND
+from tunecurve.formats.label_set_evidence import OF_SETS
 
 _READ_AS_TEXT = {"number": "numbers", "truth value": "truth values", "date": "dates or times", "bytes": "bytes"}
+
+# The kind of lists that are several right answers.
+ANSWERS = "answers"
+
+
+def _is_called_a_set(column: str) -> bool:
+    return not {*OF_SETS}.isdisjoint(re.findall(r"[^\W\d_]+", column.lower()))
 
 
 @dataclass
@@ -30,7 +39,7 @@ class Understood:
         for column, reading in [*inputs.items(), (target_column, target)]:
             if reading.kind == "text" or not reading.texts:
                 continue
-            key = (column, reading.kind)
+            key = (column, ANSWERS if reading.kind == "list" and len(reading.texts) > 1 else reading.kind)
             self.found[key].add(place)
             cell = cells.get(column)
             # Of numbers, the one whose text looks unlike it is worth showing.
@@ -65,6 +74,10 @@ class Understood:
             code, is_note = "objects-within", how != AROUND
             text = f"{which} hold JSON objects {how}, and the objects alone are read, as {shown}"
             remedy = "" if is_note else "for the whole text as target, give --task generation"
+        elif kind == ANSWERS:
+            code, is_note = "answers-read", not _is_called_a_set(column)
+            text = f"{which} are lists, read as answers of which any one is right; the first, {shown}, is trained on"
+            remedy = "" if is_note else "if all of a list are wanted, write them as one text, joined with '; '"
         elif kind == "list":
             code, text = "lists-read", f"{which} are lists, read as the text {shown}"
         else:
