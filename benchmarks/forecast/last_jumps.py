@@ -23,10 +23,11 @@ from fewer_sizes import line
 from leave_one_source_out import FARTHEST, Farm, ours, read, read_farm, with_table
 
 from tunecurve.curve import priors
+from tunecurve.curve.collapse import JUMP_POINTS, JUMP_STEPS
 from tunecurve.curve.forecast import CurvePoints, forecast_curve
 
 # Points above all before, and times the largest earlier step.
-RULES = ((10.0, 3.0), (10.0, 5.0), (5.0, 3.0))
+RULES = ((JUMP_POINTS, JUMP_STEPS), (10.0, 5.0), (5.0, 3.0))
 MADE, SIZES, TEST_ROWS = 24, (3, 7), 1000
 
 

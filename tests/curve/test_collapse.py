@@ -44,13 +44,16 @@ def test_of_a_lone_jump_no_plain_word_is_said_and_another_seed_is_the_step(score
     assert note.endswith("Run it again with another seed (costs 3).")
 
 
-@pytest.mark.parametrize("scores", [[50, 51, 50.4, 84], [50, 51, 50.4, 70], [50, 51, 84]])
-def test_a_lone_jump_that_few_drawn_curves_take_for_one_is_told_with_its_rerun(scores: list[float]) -> None:
+@pytest.mark.parametrize(
+    ("scores", "word"), [([50, 51, 50.4, 84], "cannot tell"), ([50, 51, 50.4, 70], "rising"), ([50, 51, 84], "rising")]
+)
+def test_a_lone_jump_that_few_drawn_curves_take_for_one_is_told_with_its_rerun(scores: list[float], word: str) -> None:
     """A test set four times as large was the step after 50, 51, 50.4, 84."""
     sizes = [100.0 * 2**step for step in range(len(scores))]
     answer = forecast(sizes, scores)
     assert any("one run cannot tell a jump from luck. Run it again with another seed." in note for note in answer.notes)
-    if answer.verdict.word == "cannot tell":
+    assert answer.verdict.word == word
+    if word == "cannot tell":
         assert answer.verdict.reason == "jump"
         assert answer.verdict.answer is not None
         assert (answer.verdict.answer.kind, answer.verdict.answer.more_runs) == ("seeds", 1)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tunecurve.curve.decision import Prices
 from tunecurve.curve.points import CurvePoints, PreparedCurve, checked_arrays
+from tunecurve.curve.posterior import FEWEST_BEFORE_A_JUMP
 from tunecurve.curve.scatter import least_scatter
 from tunecurve.wording import chance_in_words
 
@@ -17,7 +18,7 @@ NOTABLE_FALL = 0.25
 SUSPECT = 0.5
 # A last score is a jump where it is so many hundredths of the range above all before, and its step so many times the largest earlier one:
 # of the published ones 99 of 100 kept half of it or more (`benchmarks/forecast/last_jumps.py`).
-JUMP_POINTS, JUMP_STEPS, FEWEST_BEFORE_A_JUMP = 10.0, 3.0, 2
+JUMP_POINTS, JUMP_STEPS = 10.0, 3.0
 # One run among several is odd when its error is this much above all others (in logarithms), of which there must be some, and above
 # so many times their range.
 ODD_RUN, ODD_RANGES, FEWEST_OTHERS = 0.5, 4.0, 3
@@ -48,7 +49,7 @@ def is_jump(curve: PreparedCurve, jump_probability: float) -> bool:
     """Whether the largest size scored what the sizes before do not announce: by most of the drawn curves, or by the scores alone."""
     if jump_probability >= SUSPECT:
         return True
-    if curve.scale.kind == "loss" or len(curve.size) <= FEWEST_BEFORE_A_JUMP:
+    if curve.scale.kind == "loss" or len(curve.size) < FEWEST_BEFORE_A_JUMP:
         return False
     scores = curve.scale.sign * curve.mean_score / curve.scale.unit
     earlier = float(np.abs(np.diff(scores[:-1])).max())

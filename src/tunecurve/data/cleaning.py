@@ -231,8 +231,8 @@ class _RowReader:
         """Return what to name where nobody named a column and none is called as one is by default."""
         told = {DEFAULT_COLUMN: ("the input", "--input-column"), DEFAULT_TARGET: ("the target", "--target-column")}
         sides, options = zip(*(told[column] for column in dict.fromkeys(missing)), strict=True)
-        way = way_on(cells) or f"Name {'it' if len(sides) == 1 else 'them'} with {' and '.join(options)}"
-        way = way if not (parts := _way_to_parts(cells)) or way_on(cells) else f"{way}; {parts}"
+        named = f"Name {'it' if len(sides) == 1 else 'them'} with {' and '.join(options)}"
+        way = way_on(cells) or "; ".join(filter(None, [named, _way_to_parts(cells)]))
         unknown = [str(name) for name in cells if name not in told]
         meant = next(filter(None, (did_you_mean(column, unknown) for column in missing)), "")
         return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,17 +10,13 @@ from typing import Any
 from tunecurve.data.cells import Reading
 from tunecurve.data.counted import Counted
 from tunecurve.findings import Finding
+from tunecurve.formats import column_names
 from tunecurve.formats.json_objects import AROUND
-from tunecurve.formats.label_set_evidence import OF_SETS
 
 _READ_AS_TEXT = {"number": "numbers", "truth value": "truth values", "date": "dates or times", "bytes": "bytes"}
 
 # The kind of lists that are several right answers.
 ANSWERS = "answers"
-
-
-def _is_called_a_set(column: str) -> bool:
-    return not {*OF_SETS}.isdisjoint(re.findall(r"[^\W\d_]+", column.lower()))
 
 
 @dataclass
@@ -75,7 +70,7 @@ class Understood:
             text = f"{which} hold JSON objects {how}, and the objects alone are read, as {shown}"
             remedy = "" if is_note else "for the whole text as target, give --task generation"
         elif kind == ANSWERS:
-            code, is_note = "answers-read", not _is_called_a_set(column)
+            code, is_note = "answers-read", not column_names.called([column], column_names.SETS)
             text = f"{which} are lists, read as answers of which any one is right; the first, {shown}, is trained on"
             remedy = "" if is_note else "if all of a list are wanted, write them as one text, joined with '; '"
         elif kind == "list":

@@ -22,23 +22,6 @@ WORDS_OF_A_SENTENCE = 4
 MOST_SENTENCES = 0.5
 _SENTENCE_END = re.compile(r"[.!?。！？؟…]['\"”’)]*$")
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?%?")
-# Columns that hold sets by their name: the order of what stands in them says nothing.
-OF_SETS = (
-    *(
-        "labels",
-        "tags",
-        "categories",
-        "classes",
-        "topics",
-        "genres",
-        "emotions",
-        "intents",
-        "keywords",
-        "themes",
-        "aspects",
-    ),
-    *("hashtags", "symptoms", "skills"),
-)
 
 
 def separator_of_sets(texts: Collection[str], *, is_named: bool = False) -> str:

@@ -17,6 +17,7 @@ from tunecurve.study.facts import DataFacts
 from tunecurve.study.language_findings import language_findings
 from tunecurve.study.told_of_rows import told_of
 from tunecurve.tasks.base import Task
+from tunecurve.tasks.classification import SHARE_AGAIN
 from tunecurve.tasks.lookup import all_tasks, is_own, suggest_task, task_of
 from tunecurve.wording import counted
 
@@ -59,11 +60,9 @@ def _other_task(task: Task, pool: Sequence[Row], spec: StudySpec) -> list[Findin
     if suggested == task.name or is_own(task):
         return []
     other = task_of(suggested)
-    has_several_answers = any(
-        row.other_targets for row in pool[:500]
-    )  # which no other kind knows but those of free texts
+    has_several_answers = any(row.other_targets for row in pool[:500])
     if has_several_answers and other.targets.list_is != "references":
-        return []
+        return []  # no other kind knows several right answers but those of free texts
     if other is all_tasks()[-1] and (task.recognise(pairs) or _are_classes(task, pairs)):
         return []  # only what is told speaks against it, as of a summary on a question; or part of the rows shows too few of each class
     text = f"this looks like {_a(suggested)} {suggested} task rather than {task.name}: {why}"
@@ -71,7 +70,7 @@ def _other_task(task: Task, pool: Sequence[Row], spec: StudySpec) -> list[Findin
 
 
 def _are_classes(task: Task, pairs: Sequence[tuple[str, str]]) -> bool:
-    return task.is_closed and 2 * come_again([target for _, target in pairs])[0] >= len(pairs)
+    return task.is_closed and come_again([target for _, target in pairs])[0] >= SHARE_AGAIN * len(pairs)
 
 
 def _missing_labels(task: Task, rows: Sequence[Row], spec: StudySpec) -> list[Finding]:

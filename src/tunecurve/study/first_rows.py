@@ -12,6 +12,7 @@ from tunecurve.data.selecting import parse_condition
 from tunecurve.data.shapes.reader import PlainRows
 from tunecurve.data.shapes.registry import SAMPLE_ROWS
 from tunecurve.data.sources import read_rows
+from tunecurve.formats import column_names
 from tunecurve.formats.label_sets import NO_LABEL
 from tunecurve.spec.study import UNSETTLED_TASK, StudySpec
 from tunecurve.study.reading import asked_of, columns_named
@@ -22,10 +23,6 @@ from tunecurve.tasks.multilabel import SHARE_OF_SEVERAL
 # A sorted file shows its kind of task not in its first rows alone; of more rows than these, every so many are looked at.
 MOST_ROWS_READ = 20_000
 EVERY = 40
-# How columns are called that hold several right answers.
-_ANSWERS = frozenset(
-    ("answer", "answers", "ideal", "reference", "references", "alias", "aliases", "truth", "truths", "solutions")
-)
 
 
 def first_rows_of(spec: StudySpec, *, is_for_task: bool) -> list[RawRow]:
@@ -67,7 +64,7 @@ def task_of_rows(spec: StudySpec, rows: Sequence[RawRow]) -> tuple[str, str]:
     told = told_of(spec)
     pairs = [(source, targets[0]) for source, targets in texts]
     n_several = sum(len({*targets} - {NO_LABEL}) > 1 for _, targets in texts)
-    if n_several and (column := told.target_called(_ANSWERS)):
+    if n_several and (column := told.target_called(column_names.ANSWERS)):
         return (
             all_tasks()[-1].name,
             f"{n_several} of {len(texts)} targets in '{column}' are lists of texts, read as answers that are all right",

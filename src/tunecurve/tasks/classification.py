@@ -10,42 +10,13 @@ from tunecurve.data.labels import class_findings, come_again, is_closed_set, lon
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
+from tunecurve.formats import column_names
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import MostFrequent
 from tunecurve.tasks.told import Told
 from tunecurve.wording import first_of
 
-# How columns of classes are called, and which share of such targets must come again.
-CALLED_CLASSES = frozenset(
-    (
-        *(
-            "label",
-            "labels",
-            "class",
-            "classes",
-            "category",
-            "categories",
-            "subcategory",
-            "intent",
-            "intents",
-            "sentiment",
-        ),
-        *("emotion", "emotions", "topic", "topics", "genre", "stance", "polarity"),
-        *(
-            "klasse",
-            "kategorie",
-            "thema",
-            "classe",
-            "catégorie",
-            "categorie",
-            "étiquette",
-            "clase",
-            "categoría",
-            "categoria",
-        ),
-        *("etiqueta", "etichetta"),
-    )
-)
+# Which share of targets must come again where their column is called as classes are.
 SHARE_AGAIN = 0.5
 # From this share of one class on, accuracy says little.
 MOST_FREQUENT = 0.85
@@ -83,7 +54,7 @@ class Classification(Task):
         """Recognise more classes for the rows where the target's column is called as classes are."""
         if why := self.recognise(pairs):
             return why
-        column = told.target_called(CALLED_CLASSES)
+        column = told.target_called(column_names.CLASSES)
         n_again, n_classes = come_again([target for _, target in pairs]) if column else (0, 0)
         if not n_again or n_again < SHARE_AGAIN * len(pairs):
             return ""

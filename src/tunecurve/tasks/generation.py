@@ -8,7 +8,6 @@ from tunecurve.data.labels import come_again, is_closed_set
 from tunecurve.data.rows import Pairs as PairsOfRows
 from tunecurve.data.rows import Row
 from tunecurve.findings import Finding
-from tunecurve.formats.label_set_evidence import OF_SETS
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.multilabel import TASK as MULTILABEL
 from tunecurve.tasks.summarization import TASK as SUMMARIZATION
@@ -43,7 +42,7 @@ class Generation(Task):
 def _possible_sets(rows: Sequence[Row]) -> list[Finding]:
     """Name sets of labels that come in every order: they may be lists whose order counts, so they are not taken for sets."""
     pairs = PairsOfRows(rows)
-    why = MULTILABEL.recognise_told(pairs, Told(targets=OF_SETS[:1]))
+    why = MULTILABEL.recognise_in_any_order(pairs)
     if not why or len(rows) < MIN_ROWS or MULTILABEL.recognise(pairs) or any(row.other_targets for row in rows):
         return []
     text = f"if their order says nothing, {why}"

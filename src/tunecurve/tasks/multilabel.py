@@ -11,8 +11,9 @@ from tunecurve.data.labels import is_closed_set, lists_of_words, lonely_labels, 
 from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
+from tunecurve.formats import column_names
 from tunecurve.formats.label_places import vector_among
-from tunecurve.formats.label_set_evidence import OF_SETS, orders_of, separator_of_sets
+from tunecurve.formats.label_set_evidence import orders_of, separator_of_sets
 from tunecurve.formats.label_sets import (
     NO_LABEL,
     find_separator,
@@ -24,7 +25,7 @@ from tunecurve.formats.label_sets import (
 )
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import MostFrequent
-from tunecurve.tasks.told import NOTHING_TOLD, Told
+from tunecurve.tasks.told import Told
 from tunecurve.wording import first_of
 
 # From this share of rows with several labels on, they are no slips.
@@ -56,19 +57,15 @@ class Multilabel(Task):
 
     def recognise(self, pairs: Pairs) -> str:
         """Recognise short labels that come again and again, several in a row, as free of their order."""
-        return self.recognise_told(pairs, NOTHING_TOLD)
+        return _several_of_a_closed_set(pairs, in_any_order=False)
 
     def recognise_told(self, pairs: Pairs, told: Told) -> str:
         """Recognise the same; in any order where the column is one of sets by its name (tags)."""
-        is_named = bool(told.target_called(OF_SETS))
-        texts = [target.strip() for _, target in pairs]
-        separator = separator_of_sets(texts, is_named=is_named)
-        sets = [split_labels(text, separator) for text in texts]
-        labels = {label for one in sets for label in one}
-        n_several = sum(len(one) > 1 for one in sets)
-        if n_several < max(2, SHARE_OF_SEVERAL * len(pairs)) or not is_closed_set(labels, len(pairs)):
-            return ""
-        return f"{n_several} of {len(pairs)} targets are several of {len(labels)} labels, separated by {separator!r}"
+        return _several_of_a_closed_set(pairs, in_any_order=bool(told.target_called(column_names.SETS)))
+
+    def recognise_in_any_order(self, pairs: Pairs) -> str:
+        """Recognise the same as if the column were called so."""
+        return _several_of_a_closed_set(pairs, in_any_order=True)
 
     def arranged(self, rows: list[Row], separator: str | None) -> tuple[list[Row], list[Finding]]:
         """Return the rows with their sets of labels written alike, and how they were read."""
@@ -196,6 +193,17 @@ def _whole_labels(listed: set[str], texts: set[str], separator: str) -> set[str]
     """Return the labels of lists that hold the separator: a part of them is no label of any other text."""
     parts = Counter(part for text in texts for part in split_labels(text, separator))
     return {text for text in listed if any(parts[part] == 1 for part in split_labels(text, separator))}
+
+
+def _several_of_a_closed_set(pairs: Pairs, *, in_any_order: bool) -> str:
+    texts = [target.strip() for _, target in pairs]
+    separator = separator_of_sets(texts, is_named=in_any_order)
+    sets = [split_labels(text, separator) for text in texts]
+    labels = {label for one in sets for label in one}
+    n_several = sum(len(one) > 1 for one in sets)
+    if n_several < max(2, SHARE_OF_SEVERAL * len(pairs)) or not is_closed_set(labels, len(pairs)):
+        return ""
+    return f"{n_several} of {len(pairs)} targets are several of {len(labels)} labels, separated by {separator!r}"
 
 
 TASK = Multilabel()

@@ -5,45 +5,13 @@ from __future__ import annotations
 import re
 from statistics import median
 
+from tunecurve.formats import column_names
 from tunecurve.formats.sql import looks_like_sql
 from tunecurve.tasks.base import Pairs, Task
 from tunecurve.tasks.floors import FirstSentence
 from tunecurve.tasks.told import Told
 
 SHARE_OF_SHORT, MIN_SOURCE, MOST_OF_SOURCE = 0.7, 200, 0.4
-# How columns of summaries are called, and columns of what the input asks instead.
-CALLED_SUMMARIES = frozenset(
-    (
-        *("summary", "summaries", "summarization", "summarisation", "highlight", "highlights", "abstract", "abstracts"),
-        *(
-            "tldr",
-            "gist",
-            "synopsis",
-            "headline",
-            "headlines",
-            "zusammenfassung",
-            "résumé",
-            "resumen",
-            "resumo",
-            "riassunto",
-        ),
-        "samenvatting",
-    )
-)
-CALLED_QUESTIONS = frozenset(
-    (
-        "question",
-        "questions",
-        "query",
-        "instruction",
-        "instructions",
-        "frage",
-        "pregunta",
-        "pergunta",
-        "domanda",
-        "vraag",
-    )
-)
 # How a summary is asked for, in the languages of most data; a task stands at the beginning or at the end of an input.
 _ASKED_FOR = re.compile(
     r"summar|tl;?\s?dr|condense|shorten|headline|abstract|résum|resum|riassu|sintetizz|zusammenfass|fass\w*\b.{0,60}\bzusammen|"
@@ -79,7 +47,7 @@ class Summarization(Task):
 
     def recognise_told(self, pairs: Pairs, told: Told) -> str:
         """Recognise columns called as summaries are by shorter targets alone; what asks for something else is no summarization."""
-        if column := told.target_called(CALLED_SUMMARIES):
+        if column := told.target_called(column_names.SUMMARIES):
             n_shorter = sum(len(target) < len(source) for source, target in pairs)
             if n_shorter >= SHARE_OF_SHORT * len(pairs):
                 return f"{n_shorter} of {len(pairs)} targets in '{column}' are shorter than their inputs"
@@ -95,7 +63,7 @@ def asked_for_something_else(pairs: Pairs, told: Told) -> str:
     n_asked = sum(_ASKED_FOR.search(f"{text[:_HEAD]}\n{text[-_TAIL:]}") is not None for text in sources)
     if _ASKED_FOR.search(told.instruction) or n_asked >= SHARE_OF_ASKING * len(pairs):
         return ""
-    if column := told.input_called(CALLED_QUESTIONS):
+    if column := told.input_called(column_names.QUESTIONS):
         return f"'{column}' is part of the input"
     if told.instruction.strip():
         return "the instruction asks for no summary"

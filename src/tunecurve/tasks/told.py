@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Set
 from dataclasses import dataclass
 
-_WORD = re.compile(r"[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]+")
+from tunecurve.formats.column_names import called
 
 
 @dataclass(frozen=True)
@@ -21,17 +20,13 @@ class Told:
     has_turns: bool = False
     """Whether inputs may be chats, written turn by turn."""
 
-    def target_called(self, words: Collection[str]) -> str:
+    def target_called(self, words: Set[str]) -> str:
         """Return the target column that has one of some words in its name; empty where none has."""
-        return _called(self.targets, words)
+        return called(self.targets, words)
 
-    def input_called(self, words: Collection[str]) -> str:
+    def input_called(self, words: Set[str]) -> str:
         """Return the input column that has one of some words in its name; empty where none has."""
-        return _called(self.inputs, words)
-
-
-def _called(columns: Collection[str], words: Collection[str]) -> str:
-    return next((name for name in columns if any(part.lower() in words for part in _WORD.findall(name))), "")
+        return called(self.inputs, words)
 
 
 NOTHING_TOLD = Told()
