@@ -375,6 +375,26 @@ def test_long_answers_to_questions_about_long_texts_are_summaries():
     )
 
 
+def test_parts_of_long_texts_are_no_summaries_and_their_beginnings_are():
+    pay, mail = "Salary and holidays are agreed by letter. " * 5, "Please write to the office. " * 3
+    letters = [
+        (
+            f"{pay}{place} is where I live since spring of {year}. {mail}",
+            place,
+            f"Letter of {year}. {pay}{mail}",
+            f"Letter of {year}.",
+        )
+        for year in range(1980, 2010)
+        for place in [f"{year % 40} Mill Lane, {90000 + year} Ashford"]
+    ]
+    parts, beginnings = [row[:2] for row in letters], [row[2:] for row in letters]
+    name, why = suggest_task(parts)
+    assert (name, "30 of 30 targets stand word for word in their inputs" in why) == ("generation", True)
+    assert suggest_task(beginnings)[0] == "summarization"
+    rare = [*parts[:14], *((source, "Moves for work.") for source, _ in parts[14:])]
+    assert suggest_task(rare)[0] == "summarization"
+
+
 def test_queries_on_long_schemas_are_no_summaries():
     schema = "CREATE TABLE people (id INT, name TEXT, city TEXT, age INT, email TEXT); " * 4
     pairs = [

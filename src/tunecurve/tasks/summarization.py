@@ -23,6 +23,8 @@ _QUESTION = re.compile(r"[?？؟]\W*\Z|^\W*(?:question|frage|pregunta|domanda|q)
 SHARE_OF_CHATS, SHARE_OF_ASKING = 0.2, 0.5
 # Answers that are mostly as long as this, in characters, to questions about long texts are summaries of what concerns the question.
 LONG_ANSWER = 150
+# Targets that are mostly this short, in characters, and stand word for word in their inputs are what was looked for there.
+SHORT_PART = 80
 
 
 class Summarization(Task):
@@ -63,6 +65,8 @@ def asked_for_something_else(pairs: Pairs, told: Told) -> str:
     n_asked = sum(_ASKED_FOR.search(f"{text[:_HEAD]}\n{text[-_TAIL:]}") is not None for text in sources)
     if _ASKED_FOR.search(told.instruction) or n_asked >= SHARE_OF_ASKING * len(pairs):
         return ""
+    if all_parts := _are_parts(pairs):
+        return all_parts
     if column := told.input_called(column_names.QUESTIONS):
         return f"'{column}' is part of the input"
     if told.instruction.strip():
@@ -76,6 +80,18 @@ def asked_for_something_else(pairs: Pairs, told: Told) -> str:
     if n_asking >= SHARE_OF_ASKING * len(pairs):
         return f"{n_asking} of {len(pairs)} inputs ask a question"
     return ""
+
+
+def _are_parts(pairs: Pairs) -> str:
+    """Return what shows that targets are words of their inputs, such as an address; not of where a text begins, as its headline is."""
+    if median(len(target) for _, target in pairs) > SHORT_PART:
+        return ""
+    n_parts = sum(source.strip().find(target.strip()) > 0 for source, target in pairs)
+    return (
+        f"{n_parts} of {len(pairs)} targets stand word for word in their inputs"
+        if n_parts >= SHARE_OF_ASKING * len(pairs)
+        else ""
+    )
 
 
 def _has_earlier_turns(source: str) -> bool:
