@@ -32,7 +32,7 @@ from table_file import write_table
 
 from tunecurve.atlas.measured import LESS_IS_BETTER
 from tunecurve.curve import priors
-from tunecurve.curve.kinds import FEATURES
+from tunecurve.curve.kinds import FEATURES, kind_of_learner
 from tunecurve.curve.points import CurvePoints, prepare
 from tunecurve.curve.predictive import predict
 from tunecurve.curve.ranges import usual_range
@@ -40,7 +40,7 @@ from tunecurve.curve.ranges import usual_range
 sys.path.insert(0, str(Path(__file__).parent.parent / "curves"))
 from points import read_points
 from sets import read_sets
-from track_record import KIND_LEFT_OPEN, MEASURED, MeasuredCurve, read_curves
+from track_record import MEASURED, MeasuredCurve, read_curves
 
 FARTHEST = 8.0
 FARM = "farm:"
@@ -67,7 +67,7 @@ class Farm:
 
     curves: list[Curve]
     families: dict[str, str]
-    kinds: dict[str, str | None]
+    kinds: dict[str, str]
     learned: set[str]
 
 
@@ -96,7 +96,7 @@ def read_farm(path: Path = MEASURED) -> Farm:
         curve = farm_curve(found)
         farm.curves.append(curve)
         farm.families[curve.curve_id] = f"{FARM}{found.family.split(', ', 1)[1]}"
-        farm.kinds[curve.curve_id] = None if found.learner in KIND_LEFT_OPEN else priors.LANGUAGE_MODEL
+        farm.kinds[curve.curve_id] = kind_of_learner(found.learner)
         if found.is_learned:
             farm.learned.add(curve.curve_id)
     return farm

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunecurve.curve.calibration import TFIDF_SPREAD
 from tunecurve.curve.kinds import LEAST, MOST, UNKNOWN, kind_features, kind_probabilities
 from tunecurve.curve.points import CurvePoints, PreparedCurve, prepare
 from tunecurve.curve.predictive import predict
@@ -42,6 +43,25 @@ def test_the_forecast_of_an_unstated_kind_lies_between_those_of_the_kinds() -> N
     at = np.array([8 * SMOOTH.size[-1]])
     means = [predict(SMOOTH, kind).measured_scores(at).mean() for kind in ("language-model", None, "classical")]
     assert min(means[0], means[2]) - 0.05 <= means[1] <= max(means[0], means[2]) + 0.05
+
+
+@pytest.mark.parametrize("shape", [SMOOTH, ROUGH])
+def test_tfidf_is_the_mixture_with_narrower_intervals(shape: PreparedCurve) -> None:
+    """Beyond the data, from three sizes on; in logarithms of the error, half of it at half a doubling."""
+    at = shape.size[-1] * np.array([1.0, 2.0**0.5, 2.0, 8.0])
+    open_kind, tfidf = (np.log(101.0 - predict(shape, kind).measured_scores(at)) for kind in (None, "tfidf"))
+    assert kind_probabilities(shape, "tfidf") == kind_probabilities(shape)
+    assert np.median(tfidf, axis=0) == pytest.approx(np.median(open_kind, axis=0), abs=0.02)
+    widths = [np.subtract(*np.quantile(found, [0.9, 0.1], axis=0)) for found in (tfidf, open_kind)]
+    assert widths[0] / widths[1] == pytest.approx([1.0, TFIDF_SPREAD**0.5, TFIDF_SPREAD, TFIDF_SPREAD], rel=0.05)
+
+
+def test_tfidf_of_fewer_sizes_and_of_losses_is_forecast_as_before() -> None:
+    two, at = curve([100, 200], [50.0, 60.0]), np.array([400.0])
+    loss = prepare(CurvePoints([100, 200, 400], [3.0, 2.0, 1.5]), (0, None), "min")
+    for shape in (two, loss):
+        before, tfidf = (predict(shape, kind).measured_scores(4 * at) for kind in (None, "tfidf"))
+        np.testing.assert_array_equal(before, tfidf)
 
 
 def test_seeds_do_not_make_a_curve_look_smoother() -> None:

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 @click.option("--test-rows", type=click.IntRange(min=1), help="Test rows behind each score (the file's n_test).")
 @click.option(
     "--learner",
-    type=click.Choice(["language-model", "classical"]),
-    help="What was trained; without it, a mixture of both.",
+    type=click.Choice(["language-model", "classical", "tfidf"]),
+    help="What was trained: a language model or an encoder, a classical learner of tables, TF-IDF on texts; without it, a mixture of "
+    "the first two.",
 )
 @click.option(
     "--metric",

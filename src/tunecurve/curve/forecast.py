@@ -102,9 +102,9 @@ def forecast_curve(
         For the decision.
     backtest : bool
         Whether to fit once more without the largest size and report the miss.
-    kind : {"language-model", "classical"}, optional
-        What was trained: a language model (encoder or decoder), or a classical learner such as logistic regression.
-        Default: a mixture of both, weighed by how well each explains the points.
+    kind : {"language-model", "classical", "tfidf"}, optional
+        What was trained: a language model (encoder or decoder), a classical learner of tables such as logistic regression, or
+        TF-IDF on texts. Default: a mixture of the first two, weighed by how well each explains the points.
     settled : bool
         Whether the training behind the largest size had settled; if not, `cannot tell` says so first.
     floor : float, optional
@@ -196,7 +196,9 @@ def _positive(name: str, value: float) -> float:
 
 def _known_kind(kind: str | None) -> str | None:
     if kind not in (None, *KINDS):
-        raise UsageError(f"kind {kind!r}: expected {' or '.join(KINDS)}, or none when it is not known.")
+        raise UsageError(
+            f"kind {kind!r}: expected {', '.join(KINDS[:-1])} or {KINDS[-1]}, or none when it is not known."
+        )
     return kind
 
 

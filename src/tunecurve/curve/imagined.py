@@ -22,7 +22,6 @@ from tunecurve.curve.points import (
     PreparedCurve,
 )
 from tunecurve.curve.predictive import Predictive, predict
-from tunecurve.curve.priors import KINDS
 from tunecurve.curve.test_error import LEAST_RIGHT
 
 # How many outcomes are judged, how many are counted, and on how many drawn curves.
@@ -84,9 +83,8 @@ def chance_of_a_word(
     """
     outcomes = step.outcomes(predictive)
     places = np.linspace(0, COUNTED - 1, JUDGED).round().astype(int)
-    kind = predictive.priors[0].kind if len(predictive.priors) == 1 and predictive.priors[0].kind in KINDS else None
     curves = [step.after(predictive, float(outcome)) for outcome in outcomes]
-    judged = [rise(predict(curves[place], kind, DRAWS)) for place in places]
+    judged = [rise(predict(curves[place], predictive.kind, DRAWS)) for place in places]
     rises = np.interp(np.arange(COUNTED), places, judged)
     return float(np.mean([is_plain(curve, float(chance)) for curve, chance in zip(curves, rises, strict=True)]))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
-from tunecurve.curve.priors import CLASSICAL, LANGUAGE_MODEL, LOSS, LOSS_FEW, prior_table
+from tunecurve.curve.priors import CLASSICAL, LANGUAGE_MODEL, LOSS, LOSS_FEW, TFIDF, prior_table
 
 FEATURES = ("constant", "error", "size", "slope", "roughness")
 # A rule learned from some dozens of data sets is never surer than this; a language model is never excluded, for intervals of
@@ -19,6 +19,11 @@ FEATURES = ("constant", "error", "size", "slope", "roughness")
 LEAST, MOST = 0.25, 0.95
 # With fewer than three sizes the points say nothing of their kind.
 FEWEST_SIZES, UNKNOWN = 3, 0.8
+
+
+def kind_of_learner(name: str | None) -> str:
+    """Return what a study's learner of this kind is, as forecasts name it; all but TF-IDF are language models or encoders."""
+    return TFIDF if name == TFIDF else LANGUAGE_MODEL
 
 
 def kind_features(curve: PreparedCurve) -> Floats:
@@ -46,13 +51,13 @@ def kind_probabilities(curve: PreparedCurve, kind: str | None = None) -> dict[st
     Parameters
     ----------
     curve : PreparedCurve
-    kind : {"language-model", "classical"}, optional
-        What was trained. Losses have one entry, and one for few sizes, whatever was trained.
+    kind : {"language-model", "classical", "tfidf"}, optional
+        What was trained; TF-IDF is a mixture as what nobody states is. Losses have one entry, and one for few sizes, whatever was trained.
     """
     has_few = len(curve.size) - curve.starts < FEWEST_SIZES
     if curve.scale.kind == LOSS:
         return {LOSS_FEW if has_few else LOSS: 1.0}
-    if kind is not None:
+    if kind not in (None, TFIDF):
         return {kind: 1.0}
     chance = UNKNOWN
     if not has_few:

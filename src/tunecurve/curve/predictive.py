@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tunecurve.curve.calibration import recalibrate, smaller_falls
+from tunecurve.curve.calibration import narrower, recalibrate, smaller_falls
 from tunecurve.curve.kinds import FEWEST_SIZES, kind_probabilities
 from tunecurve.curve.points import CEILING_OFFSET, SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
 from tunecurve.curve.posterior import CurveDraws, draw_curves, explain, fit, normal_scores
@@ -25,6 +25,7 @@ from tunecurve.curve.priors import (
     JUMP,
     LANGUAGE_MODEL,
     SCATTER,
+    TFIDF,
     WAYS,
     Prior,
     prior_from,
@@ -46,12 +47,13 @@ LARGEST_LOG_ERROR = 300.0
 class Predictive:
     """Forecast distribution of one curve; `calibrated` is off only while the calibration itself is being fitted.
 
-    `priors` are those the draws come from.
+    `priors` are those the draws come from; `kind` is what was said to be trained.
     """
 
     curve: PreparedCurve
     draws: CurveDraws
     priors: Sequence[Prior]
+    kind: str | None = None
     calibrated: bool = True
 
     @property
@@ -145,6 +147,7 @@ class Predictive:
                 result[mine] = recalibrate(log_error[mine], prior.kind, doublings, sizes, replicated=replicated)
         if any(prior.kind == LANGUAGE_MODEL for prior in self.priors):
             result = recalibrate(result, LANGUAGE_MODEL, doublings, sizes, replicated=replicated)
+            result = narrower(result, doublings, sizes) if self.kind == TFIDF else result
         return smaller_falls(result, float(self.curve.log_error[-1]), doublings, sizes)
 
     @property
@@ -206,7 +209,7 @@ def predict(curve: PreparedCurve, kind: str | None = None, draws: int = DRAWS) -
     Parameters
     ----------
     curve : PreparedCurve
-    kind : {"language-model", "classical"}, optional
+    kind : {"language-model", "classical", "tfidf"}, optional
         What was trained; by default its probabilities (`tunecurve.curve.kinds`).
     draws : int
     """
@@ -215,4 +218,4 @@ def predict(curve: PreparedCurve, kind: str | None = None, draws: int = DRAWS) -
     priors = [prior_from(name, prior_table()[name], *context) for name in chances]
     likelihood = explain(curve)
     posteriors = [fit(likelihood, prior) for prior in priors]
-    return Predictive(curve, draw_curves(likelihood, posteriors, list(chances.values()), draws), priors)
+    return Predictive(curve, draw_curves(likelihood, posteriors, list(chances.values()), draws), priors, kind)

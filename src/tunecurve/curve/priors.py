@@ -35,8 +35,8 @@ KNOTS = {"midpoint_doublings": 9, "steepness": 7, "floor_share": 7}
 # Levels of log(error) of a bounded metric (in per cent) and of log2(largest size) between which a table is interpolated.
 LEVELS = np.log([5.0, 20.0, 70.0])
 SIZE_LEVELS = np.log2([32.0, 512.0, 8192.0])
-# Kinds of learners of a bounded metric.
-LANGUAGE_MODEL, CLASSICAL = KINDS = ("language-model", "classical")
+# Kinds of learners of a bounded metric. TF-IDF on texts has no prior of its own: it is forecast as either of the others.
+LANGUAGE_MODEL, CLASSICAL, TFIDF = KINDS = ("language-model", "classical", "tfidf")
 # Losses, and those of fewer than three sizes: one size says little of its curve, and wants a prior that leaves more open.
 LOSS, LOSS_FEW = "loss", "loss, few sizes"
 # A score of the largest size that is far better than all before announce stays, more or less: of the jumps of one run that were measured

@@ -25,7 +25,7 @@ class UnmeasuredCurve:
     ----------
     sizes : sequence of int
         Training sizes that may be measured; the question is asked at the largest of them.
-    kind : {"language-model", "classical"}, optional
+    kind : {"language-model", "classical", "tfidf"}, optional
         What is trained, as for `tunecurve.curve.forecast.forecast_curve`.
     """
 

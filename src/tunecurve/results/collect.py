@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tunecurve.curve.bootstrap import row_multiplicities
-from tunecurve.curve.priors import LANGUAGE_MODEL
+from tunecurve.curve.kinds import kind_of_learner
 from tunecurve.errors import StudyStateError
 from tunecurve.findings import Finding, in_order
 from tunecurve.learners.hosted.account import Account
@@ -188,12 +188,9 @@ class ResultsBuilder:
         return known_rows(self.spec, self.data, self.metrics, self.groups)
 
     def _kinds(self) -> dict[str, str]:
-        """Return what each learner is, as the forecaster names it.
-
-        TF-IDF is left open: the curves of classical learners are of tables, not of texts with many labels.
-        """
+        """Return what each learner is, as the forecaster names it."""
         learners = {item.trial.learner: item.config["learner"].get("kind") for item in self.planned}
-        return {name: LANGUAGE_MODEL for name, kind in learners.items() if kind != "tfidf"}
+        return {name: kind_of_learner(kind) for name, kind in learners.items()}
 
     @property
     def _second(self) -> MetricResult:

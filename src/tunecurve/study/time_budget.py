@@ -11,7 +11,7 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from tunecurve.curve.priors import LANGUAGE_MODEL
+from tunecurve.curve.kinds import kind_of_learner
 from tunecurve.curve.unmeasured import UnmeasuredCurve
 from tunecurve.errors import UsageError
 from tunecurve.learners.base import Learner, Workload
@@ -196,8 +196,8 @@ def share_told(planned: Sequence[PlannedTrial]) -> ShareTold:
     curves = {}
     for name in {item.trial.learner for item in planned}:
         own = [item for item in planned if item.trial.learner == name and item.trial.strategy == "fine-tune"]
-        if own:  # TF-IDF is left open, as for its forecasts
-            kind = None if own[0].config["learner"].get("kind") == "tfidf" else LANGUAGE_MODEL
+        if own:
+            kind = kind_of_learner(own[0].config["learner"].get("kind"))
             curves[name] = UnmeasuredCurve([item.trial.train_size for item in own], kind)
 
     @cache
