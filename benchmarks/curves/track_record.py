@@ -269,7 +269,7 @@ def _introduction(found: Sequence[Outcome], rows: Sequence[PointRow], exam: Sequ
         groups stay on one side of the split. Each of the {len(curves)} is forecast here: from all sizes but the last, and from
         the first four and three, asked for the largest size within 8 times; and from the first two, the first one and none
         (asked for {FIRST_TARGET:g} rows at most), where the engine borrows from other curves and gives no verdict. It sees the
-        runs of those sizes, the number of test rows, the scores without tuning, and that a learner is a language model; the
+        runs of those sizes, the number of test rows, the scores without tuning, and that a learner is a language model or TF-IDF; the
         truth is the mean of all runs at the size asked for. Scores are in points from 0 to 100."""
     chosen = f"""
         **The exam.** {len(exam)} of the {n_sources} sources are left out of all tuning, of priors and calibration alike (marked *
@@ -279,7 +279,8 @@ def _introduction(found: Sequence[Outcome], rows: Sequence[PointRow], exam: Sequ
         {_names(item.curve for item in found if item.curve.is_learned)}. Their forecasts
         below are of curves that the prior has seen; docs/forecasting.md leaves each of their sources out.
         One choice was made after a look at TF-IDF curves of seven sets, three of the exam
-        among them (banking77, mts_sections, xsid): that the engine is not told what TF-IDF is. Marked (*), these three
+        among them (banking77, mts_sections, xsid): that TF-IDF is forecast as a mixture of kinds. How wide its intervals are was chosen by its curves on the
+        other sources. Marked (*), the three
         are counted with the rest, not with the exam. Two rules for fewer than three sizes (where a curve starts by its floor and its
         prompts; smaller falls after a single size) were learned from published curves and chosen with most of these curves in
         view; chosen without the exam's sources they would have been the same (docs/forecasting.md). What was measured after that,
