@@ -279,8 +279,8 @@ def _introduction(found: Sequence[Outcome], rows: Sequence[PointRow], exam: Sequ
         {_names(item.curve for item in found if item.curve.is_learned)}. Their forecasts
         below are of curves that the prior has seen; docs/forecasting.md leaves each of their sources out.
         One choice was made after a look at TF-IDF curves of seven sets, three of the exam
-        among them (banking77, mts_sections, xsid): that TF-IDF is forecast as a mixture of kinds. How wide its intervals are was chosen by its curves on the
-        other sources. Marked (*), the three
+        among them (banking77, mts_sections, xsid): that TF-IDF is forecast as a mixture of kinds. How wide its intervals are was
+        chosen by its curves on the other sources. Marked (*), the three
         are counted with the rest, not with the exam. Two rules for fewer than three sizes (where a curve starts by its floor and its
         prompts; smaller falls after a single size) were learned from published curves and chosen with most of these curves in
         view; chosen without the exam's sources they would have been the same (docs/forecasting.md). What was measured after that,
