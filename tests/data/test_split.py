@@ -69,6 +69,44 @@ def test_one_giant_group_cannot_be_split_by_group():
         split_rows(make_rows([0] * 50), method="group", test_size=5, n_train_needed=5)
 
 
+SITES = ["hq"] * 60 + [f"site {number % 20}" for number in range(40)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("n_train_needed", [1, 50, 60])
+def test_a_group_with_most_of_the_rows_is_trained_on(n_train_needed, seed):
+    rows = make_rows(SITES)
+    split = split_rows(rows, method="group", test_size=30, seed=seed, n_train_needed=n_train_needed)
+    assert {rows[index].group for index in split.pool} >= {"hq"}
+    assert len(split.test) == 30
+    assert len(split.pool) >= max(60, n_train_needed)
+    assert split.set_aside == 100 - 30 - len(split.pool) <= 10
+    assert "; the largest, of 60 rows, kept to train on)" in split.method
+
+
+def test_a_group_with_most_of_the_rows_is_tested_on_where_the_others_do_not_suffice():
+    rows = make_rows(SITES)
+    split = split_rows(rows, method="group", test_size=50, n_train_needed=10)
+    assert "hq" in {rows[index].group for index in split.test}
+    assert "kept to train on" not in split.method
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_large_groups_are_kept_to_train_on_where_no_draw_suffices(seed):
+    """Groups of the test set may hold 29 rows: seven small ones do, a large one and a small one do not."""
+    sites = [f"large {number % 3}" for number in range(78)] + [f"small {number % 10}" for number in range(40)]
+    rows = make_rows(sites)
+    split = split_rows(rows, method="group", test_size=27, seed=seed, n_train_needed=89)
+    assert {rows[index].group for index in split.test} <= {f"small {number}" for number in range(10)}
+    assert len(split.pool) >= 89
+
+
+def test_groups_that_no_choice_can_split_are_named():
+    rows = make_rows(["north"] * 50 + ["south"] * 50)
+    with pytest.raises(DataError, match=r"the largest has 50 rows, e\.g\. '(north|south)'\)"):
+        split_rows(rows, method="group", test_size=60, n_train_needed=30)
+
+
 def test_training_orders_are_permutations_and_seed_0_keeps_the_order():
     assert training_order(50, 0) == list(range(50))
     assert sorted(training_order(50, 1)) == list(range(50))
@@ -96,12 +134,17 @@ def groups_by_a_dictionary(rows, test_size, seed):
         members.setdefault(rows[index].group, []).append(index)
     groups = [members[name] for name in sorted(members)]
     groups = [groups[position] for position in generator.permutation(len(groups)).tolist()]
+    if max(map(len, groups)) > len(rows) / 2:
+        groups.sort(key=lambda group: len(group) > len(rows) / 2)
+        n_drawn = len(groups) - 1
+    else:
+        n_drawn = len(groups)
     for cap in range(1, len(rows) + 1):
         test, used = [], 0
         while len(test) < test_size and used < len(groups):
             test, used = test + groups[used][:cap], used + 1
         test, pool = test[:test_size], [index for group in groups[used:] for index in group]
-        if len(test) == test_size and pool and used <= 0.25 * len(groups):
+        if len(test) == test_size and pool and used <= min(n_drawn, 0.25 * len(groups)):
             return test, [pool[position] for position in generator.permutation(len(pool)).tolist()]
     return None
 

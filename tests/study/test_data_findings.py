@@ -109,6 +109,19 @@ def test_few_groups_are_not_said_where_the_split_ignores_them_and_so_do_interval
     assert not any(finding.code == "few-test-groups" for finding in results.findings)
 
 
+@pytest.mark.parametrize(("largest", "is_said"), [(12, False), (32, True)])
+def test_groups_of_unequal_size_tell_as_much_as_fewer_equal_ones(tmp_path, largest, is_said):
+    """Beside seven groups of 6 rows one of 12 makes 54² / (12² + 7 x 6²) = 7.4 groups, one of 32 makes 74² / (32² + 7 x 6²) = 4.3."""
+    owners = [f"customer {group}" for group, size in enumerate([largest, *[6] * 7]) for _ in range(size)]
+    test = [{**row, "who": owner} for row, owner in zip(rows_of(len(owners), 60), owners, strict=True)]
+    rows = [{**row, "who": f"other {number % 9}"} for number, row in enumerate(rows_of(60))]
+    found = study(tmp_path, rows, test, data={"group_column": "who"})
+    assert ("few-test-groups" in found) is is_said
+    if is_said:
+        words = "of the 74 test rows 32 are of one of 8 groups, which so tell as much as 4.3 of equal size: intervals rest on whole groups"
+        assert found["few-test-groups"].text.startswith(words)
+
+
 def test_test_rows_of_many_groups_are_not_mentioned(tmp_path):
     assert "few-test-groups" not in study(tmp_path, rows_of(60), rows_of(20, 60))
 

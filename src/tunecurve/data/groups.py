@@ -55,6 +55,13 @@ class Groups:
         order = shuffled(len(self.begins), generator)
         return Groups(self.members, self.begins[order], self.sizes[order])
 
+    def largest_last(self, n_largest: int) -> Groups:
+        """Return the groups in their order, but with the largest ones behind, the largest last."""
+        by_size = np.argsort(self.sizes, kind="stable")
+        last = by_size[len(by_size) - n_largest :]
+        order = np.append(np.setdiff1d(np.arange(len(self)), last), last)
+        return self if n_largest == 0 else Groups(self.members, self.begins[order], self.sizes[order])
+
     def __len__(self) -> int:
         return len(self.begins)
 

@@ -25,6 +25,11 @@ from tunecurve.storage.records import Record
 from tunecurve.wording import counted
 
 MAX_TEST_SHARE_OF_GROUPS = 0.25
+# A group with more than this share of the rows is trained on, if the others suffice for the test set: whole in the test set, it would leave
+# few rows to train on, and most of it would be set aside.
+LARGE_SHARE_OF_ROWS = 0.5
+# So many of the largest groups are kept for training, one after the other, where the rows do not suffice in random order.
+MOST_KEPT_FOR_TRAINING = 8
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,22 @@ def split_rows(
     if method == "random":
         order = np.random.default_rng(seed).permutation(len(rows)).tolist()
         return Split(order[:test_size], order[test_size:], 0, f"random rows, seed {seed}")
-    test, pool, used, n_groups = _group_split(rows, test_size, seed, n_train_needed)
+    drawn = _group_split(rows, test_size, seed, n_train_needed, groups_are_named=groups_are_named)
     groups = "whole groups" if groups_are_named else "whole groups of texts that differ in numbers and values only"
-    how = f"{groups} ({used} of {n_groups} groups in the test set), seed {seed}"
-    return Split(test, pool, len(rows) - len(test) - len(pool), how)
+    how = f"{groups} ({drawn.n_used} of {drawn.n_groups} groups in the test set{_kept(drawn.kept)}), seed {seed}"
+    return Split(drawn.test, drawn.pool, len(rows) - len(drawn.test) - len(drawn.pool), how)
+
+
+def _kept(sizes: Sequence[int]) -> str:
+    """Return which groups were kept for training without a draw."""
+    if not sizes:
+        return ""
+    rows = " and ".join(counted(size, "row") for size in sizes)
+    return (
+        f"; the largest, of {rows}, kept to train on"
+        if len(sizes) < 3
+        else f"; the {len(sizes)} largest kept to train on"
+    )
 
 
 def _what_to_lower(n_train_needed: int) -> str:
@@ -100,45 +117,69 @@ def _fitting(n_rows: int) -> str:
     return f", e.g. --test-size {n_test} --train-sizes {sizes}" if largest >= 5 else ""
 
 
-def _group_split(
-    rows: Sequence[Row], test_size: int, seed: int, n_train_needed: int
-) -> tuple[list[int], Sequence[int], int, int]:
-    """Take as few rows a group as needed, so that the test set holds many groups.
+@dataclass(frozen=True)
+class _Drawn:
+    """Test rows and pool of whole groups; how many groups are tested on, and the sizes of those that no draw could test on."""
 
-    Rows of a test group that are not taken are set aside. The cap of rows per group starts at 1 and grows while the
-    test set would use up more than a quarter of the groups or leave too few training rows.
-    """
+    test: list[int]
+    pool: Sequence[int]
+    n_used: int
+    n_groups: int
+    kept: tuple[int, ...]
+
+
+def _group_split(
+    rows: Sequence[Row], test_size: int, seed: int, n_train_needed: int, *, groups_are_named: bool
+) -> _Drawn:
+    """Draw whole groups: the first order of groups that gives both sides enough rows."""
     generator = np.random.default_rng(seed)
-    groups = Groups.of(rows, shuffled(len(rows), generator)).shuffled(generator)
-    largest = int(groups.sizes.max())
+    drawn = Groups.of(rows, shuffled(len(rows), generator)).shuffled(generator)
+    for n_kept in _numbers_kept(drawn):
+        groups = drawn.largest_last(n_kept)
+        if found := _test_of(groups, test_size, n_train_needed, len(groups) - n_kept):
+            test, used = found
+            left = groups.members_from(used)
+            pool = array("i", left[shuffled(len(left), generator)].tobytes())
+            return _Drawn(test, pool, used, len(groups), tuple(groups.sizes[len(groups) - n_kept :][::-1].tolist()))
+    raise DataError(
+        f"{counted(len(rows), 'usable row')} in {counted(len(drawn), 'group')} cannot be split into "
+        f"{counted(test_size, 'test row')} and {counted(n_train_needed, 'training row')} without a group on both "
+        "sides (a group is the same --group-column, or texts that differ "
+        f"in numbers and values only; the largest has {drawn.sizes.max()} rows, "
+        f"e.g. {_example(rows, drawn, groups_are_named=groups_are_named)}); lower "
+        f"{_what_to_lower(n_train_needed)}, name another --group-column, or use --split random"
+    )
+
+
+def _numbers_kept(groups: Groups) -> list[int]:
+    """Return how many of the largest groups to keep for training, in the order in which to try: none, but where one holds most rows."""
+    holds_most = int(groups.sizes.max()) > LARGE_SHARE_OF_ROWS * int(groups.sizes.sum())
+    numbers = [*range(min(MOST_KEPT_FOR_TRAINING, len(groups) - 1) + 1)]
+    return sorted(numbers, key=lambda number: number != 1) if holds_most else numbers
+
+
+def _test_of(groups: Groups, test_size: int, n_train_needed: int, n_drawn: int) -> tuple[list[int], int] | None:
+    """Take as few rows a group as needed, so that the test set holds many groups; return the rows, and how many groups.
+
+    Of the first `n_drawn` groups. Rows of a test group that are not taken are set aside. The cap of rows per group starts at 1 and grows
+    while the test set would use up more than a quarter of the groups or leave too few training rows.
+    """
     best: tuple[list[int], int] | None = None
-    cap = 1
-    while True:
+    for cap in range(1, int(groups.sizes.max()) + 1):
         test, used = _take(groups, test_size, cap)
         n_pool = int(groups.sizes[used:].sum())
-        if len(test) == test_size and n_pool >= n_train_needed:
+        if len(test) == test_size and n_pool >= n_train_needed and used <= n_drawn:
             best = (test, used)
             if used <= MAX_TEST_SHARE_OF_GROUPS * len(groups):
                 break
-        if cap >= largest:
-            break
-        cap += 1
-    if best is None:
-        raise DataError(
-            f"{counted(len(rows), 'usable row')} in {counted(len(groups), 'group')} cannot be split into "
-            f"{counted(test_size, 'test row')} and {counted(n_train_needed, 'training row')} without a group on both "
-            "sides (a group is the same --group-column, or texts that differ "
-            f"in numbers and values only; the largest has {largest} rows, e.g. {_example(rows, groups)}); lower "
-            f"{_what_to_lower(n_train_needed)}, name another --group-column, or use --split random"
-        )
-    test, used = best
-    left = groups.members_from(used)
-    pool = array("i", left[shuffled(len(left), generator)].tobytes())
-    return test, pool, used, len(groups)
+    return best
 
 
-def _example(rows: Sequence[Row], groups: Groups) -> str:
-    return ", ".join(repr(rows[index].source[:30]) for index in groups.first(int(groups.sizes.argmax()), 2))
+def _example(rows: Sequence[Row], groups: Groups, *, groups_are_named: bool) -> str:
+    first = groups.first(int(groups.sizes.argmax()), 2)
+    if groups_are_named:
+        return repr(rows[first[0]].group)
+    return ", ".join(repr(rows[index].source[:30]) for index in first)
 
 
 def _take(groups: Groups, test_size: int, cap: int) -> tuple[list[int], int]:

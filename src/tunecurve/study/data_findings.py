@@ -41,7 +41,7 @@ def data_findings(
         found = [*found, *_other_task(task, pool, spec)]
     found = [*found, *_unseen_labels(task, test, facts.labels), *task.label_findings(test, pool)]
     found += _missing_labels(task, [*test, *pool], spec)
-    few_groups = _few_test_groups(facts) if spec.split.keeps_groups else []
+    few_groups = _few_test_groups(facts, test) if spec.split.keeps_groups else []
     return [
         *found,
         *_overlap(facts, _against_twins(spec)),
@@ -170,15 +170,20 @@ def _points(share: float) -> str:
     return f"{share:.0f}" if share >= 1 else f"{share:.1g}"
 
 
-def _few_test_groups(facts: DataFacts) -> list[Finding]:
-    """Say where the test rows are of so few groups that no interval can show how groups differ."""
+def _few_test_groups(facts: DataFacts, test: Sequence[Row]) -> list[Finding]:
+    """Say where the test rows are of so few groups, or so unequal ones, that no interval can show how groups differ."""
     n_groups = facts.groups_in_test
-    if n_groups >= min(MIN_TEST_GROUPS, facts.n_test):
+    sizes = Counter(row.group for row in test).values()
+    alike = sum(sizes) ** 2 / sum(size**2 for size in sizes)
+    if alike >= min(MIN_TEST_GROUPS, facts.n_test):
         return []
-    text = (
-        f"the {facts.n_test} test rows are of {counted(n_groups, 'group')} only: intervals rest on whole groups, "
-        "and these are too few to show how groups differ"
-    )
+    text = f"the {facts.n_test} test rows are of {counted(n_groups, 'group')} only: intervals rest on whole groups, "
+    if n_groups >= MIN_TEST_GROUPS:
+        text = (
+            f"of the {facts.n_test} test rows {max(sizes)} are of one of {n_groups} groups, which so tell as much as {alike:.1f} of equal "
+            "size: intervals rest on whole groups, "
+        )
+    text += "and these are too few to show how groups differ"
     remedy = "name a finer --group-column, or take test rows of more groups"
     return [Finding("few-test-groups", text, remedy, blocks=("verdict", "leaks") if n_groups == 1 else ())]
 
