@@ -19,6 +19,8 @@ from tunecurve.curve.targets import TRUSTED_MULTIPLE
 from tunecurve.errors import UsageError
 from tunecurve.wording import chance_in_words
 
+AT_THE_BEST = "Stop here: the largest size has the best score that there is, and a gain above it cannot be shown."
+
 # Sums and products of larger prices overflow, and nobody pays them.
 MOST_PRICE = 1e15
 
@@ -121,9 +123,10 @@ def decide(predictive: Predictive, prices: Prices, target: float | None = None) 
             )
         )
     best = max(options, key=lambda option: option.net_gain)
-    chosen = best if best.net_gain > 0 else Stop(last)
+    chosen = best if best.net_gain > 0 and not predictive.curve.is_at_best else Stop(last)
+    sentence = _sentence(chosen, best) if best.net_gain <= 0 or chosen is best else AT_THE_BEST
     unknown = [name for name, price in vars(prices).items() if price is None and name != "miss_penalty"]
-    return Decision(chosen, _sentence(chosen, best), options, unknown)
+    return Decision(chosen, sentence, options, unknown)
 
 
 def _sentence(chosen: NextRound | Stop, best: NextRound) -> str:

@@ -132,6 +132,8 @@ def judge(
     shown, from_, to = (in_digits(value, delta) for value in (expected, low, high))
     numbers = f"doubling the {last:g} examples would gain {shown} on average (80 % interval {from_} to {to})"
     is_luck = may_be_luck(predictive.curve, predictive.jump_probability)
+    if predictive.curve.is_at_best and settled and not is_luck:
+        return _no_gain(predictive, delta, rising, expected, numbers)
     if is_plain(predictive.curve, rising) and not is_luck:
         sentence = f"Rising: {numbers}; a gain of {delta:.3g} or more has probability {chance_in_words(rising)}."
         verdict = Verdict("rising", sentence, rising, expected, [])

@@ -260,10 +260,12 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
         covariance = bootstrap_covariance(draws, scale.unit, member, runs, error)
         shared = float(covariance[-1, -1]) * error[-1] ** 2
         in_points = covariance * np.outer(error, error)
-        own_test = own_parts(in_points) / error**2
-        own_last = own_part_of_next(in_points) / error[-1] ** 2
+        counted = _test_set_variance(points, scale, member, runs, error)[0]
+        most = np.maximum(in_points.diagonal(), counted)
+        own_test = np.minimum(own_parts(in_points), most) / error**2
+        own_last = min(own_part_of_next(in_points), float(most[-1])) / error[-1] ** 2
         if own_last == 0.0:  # no row differs in any draw: the number of rows says what they could have shown
-            own_last = float(_test_set_variance(points, scale, member, runs, error)[0][-1] / error[-1] ** 2)
+            own_last = float(counted[-1] / error[-1] ** 2)
     return PreparedCurve(
         scale=scale,
         size=size,
