@@ -625,6 +625,46 @@ def test_what_intervals_near_the_best_score_missed_is_said(
     assert any("the three others ended worse" in note for note in notes) == near
 
 
+@pytest.mark.parametrize("points", ["50:4.2,200:3.9,800:3.1", "50:4.2,200:3.9,800:3.9,3200:3.1"])
+def test_what_falls_at_every_size_is_doubted_before_any_word(points: str) -> None:
+    lines = run("--points", points).stdout.splitlines()
+    assert lines[0].startswith("  Doubtful: no size scores above the one before")
+    assert "range from 0 to 100" in lines[0]
+    assert "--direction min" in lines[0]
+    assert json.loads(run("--points", points, "--json").stdout)["notes"][0] == lines[0].strip()
+    assert "Doubtful" not in run("--points", points, "--direction", "max").stdout
+
+
+def test_what_would_be_a_mean_of_different_things_is_doubted_before_any_number(tmp_path: Path) -> None:
+    rows = "".join(f"{epoch},{n},{score + epoch}\n" for epoch in (1, 2) for n, score in CURVE)
+    assert "column 'epoch'" in run(write(tmp_path, f"epoch,n,score\n{rows}")).stdout.splitlines()[1]
+
+
+@pytest.mark.parametrize("points", ["100:70", "100:70,400:78"])
+def test_a_target_and_a_gain_that_few_sizes_cannot_answer_are_named(points: str) -> None:
+    said = run("--points", points, "--target", "90", "--delta", "2").output
+    assert "--target 90 and --delta 2 are not used: an answer needs 3 sizes." in said
+    assert "--target 90 is not used" in run("--points", points, "--target", "90").output
+    assert "not used" not in run("--points", points).output
+
+
+def test_prices_without_any_size_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "n,score,kind\n0,40,zeroshot\n")
+    assert "so --label-price is not weighed" in run(path, "--label-price", "1").output
+
+
+def test_points_that_may_have_thousands_are_refused() -> None:
+    problem = run("--points", "200:86.1,800:90.2,3.200:93").exception
+    assert isinstance(problem, UsageError)
+    assert "--points: n '3.200' beside whole numbers is 3.2 or 3200 rows" in str(problem)
+
+
+def test_a_metric_that_the_atlas_does_not_have_gets_a_way_on() -> None:
+    problem = run("--points", POINTS, "--metric", "loss").exception
+    assert isinstance(problem, UsageError)
+    assert "or none: where less of it is better, --direction min says so" in str(problem)
+
+
 @pytest.mark.parametrize(
     ("prices", "said"),
     [

@@ -45,7 +45,7 @@ def share_of_the_floor(
     if metric not in shares:
         raise UsageError(
             f"--metric {metric!r}: the atlas has no curve that starts at few rows in it; expected one of "
-            f"{', '.join(sorted(shares))}.{did_you_mean(metric, shares)}"
+            f"{', '.join(sorted(shares))}, or none: where less of it is better, --direction min says so.{did_you_mean(metric, shares)}"
         )
     return float(np.exp(np.mean([np.log(usual), *(np.mean(found) for found in shares[metric].values())])))
 

@@ -155,16 +155,29 @@ class Question:
             answer.notes.append(
                 f"--metric {self.metric} is not used: it says where a curve starts by a row of kind floor, and before any size."
             )
-        is_said = self.direction or table.direction or self.metric_direction
+        answer.notes.extend(self._unused_target(answer))
+        self._doubt_direction(answer, table)
+        return answer
+
+    def _doubt_direction(self, answer: Forecast, table: CurveTable) -> None:
+        """Note that nothing says which direction is better: first of all where no size scores above the one before, as losses do."""
+        from tunecurve.curve.ranges import DOUBTFUL
+
+        if self.direction or table.direction or self.metric_direction:
+            return
         scores = [point.mean_score for point in answer.points]
-        falling = len(scores) > 2 and all(later < earlier for earlier, later in pairwise(scores))
-        if falling and not is_said:
-            answer.notes.append("Every size scores lower than the one before. If lower is better, add --direction min.")
-        elif len(scores) < 3 and not is_said:
+        if len(scores) < 3:
             answer.notes.append(
                 "Nothing says which direction is better: max is taken. If lower is better, add --direction min."
             )
-        return answer
+        elif scores[-1] < scores[0] and all(later <= earlier for earlier, later in pairwise(scores)):
+            low, high = self.range_of(table)
+            ends = "" if low is None or high is None else f" in a range from {low:g} to {high:g}"
+            answer.notes.insert(
+                0,
+                f"{DOUBTFUL}no size scores above the one before, and higher is taken as better{ends}. If lower is better, add "
+                "--direction min.",
+            )
 
     def _reading_notes(self, table: CurveTable) -> list[str]:
         """Return what was taken for granted of direction, range and unit, and from where."""
@@ -188,17 +201,28 @@ class Question:
         untrained = [(one.kind, one.score) for one in table.untrained]
         return [*notes, *untrained_in_another_unit(self.range_of(table), table.score, untrained)]
 
+    def _unused_target(self, answer: Forecast) -> list[str]:
+        """Say of a target and of a gain that matters that fewer than three sizes give no answer to them."""
+        from tunecurve.curve.kinds import FEWEST_SIZES
+
+        given = {"--target": self.target, "--delta": self.delta}
+        named = [f"{option} {value:g}" for option, value in given.items() if value is not None]
+        if not answer.refusal or not named:
+            return []
+        verb = "is" if len(named) == 1 else "are"
+        return [f"{' and '.join(named)} {verb} not used: an answer needs {FEWEST_SIZES} sizes."]
+
     def _unused_prices(self, answer: Forecast) -> list[str]:
         """Return what prices say where they give no decision: what labels cost, and that more is not said."""
         given = [option for option, price in PRICES.items() if getattr(self.prices, price) is not None]
-        if not given or answer.decision is not None or not answer.points:
+        if not given or answer.decision is not None:
             return []
         lacking = "a forecast" if answer.refusal else "--value-per-point"
         named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         notes = [
             f"No decision by prices: it needs {lacking}, so {named} {'is' if len(given) == 1 else 'are'} not weighed."
         ]
-        if self.prices.label is not None:
+        if self.prices.label is not None and answer.points:
             last = answer.points[-1].n
             wanted = answer.target.required_size.median if answer.target else None
             n = wanted if wanted is not None and wanted > last else 2 * last

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tunecurve.curve.dotted import DottedNumbers
 from tunecurve.curve.points import CurvePoints
 from tunecurve.errors import DataError, TunecurveError
 
 FLOOR, FEW_SHOT = "floor", "few-shot"
+# Columns that count rows.
+NUMBERS_OF_ROWS = ("n", "n_test", "target_n")
 
 
 class Untrained(NamedTuple):
@@ -50,8 +53,12 @@ class CurveTable:
     """The first reason why the curve cannot be used."""
     n_bad_rows: int = 0
     """Rows that could not be read."""
-    dotted_sizes: int = 0
-    """Sizes that are written as 1.000, beside scores that are not written so."""
+    written: dict[str, DottedNumbers] = field(
+        default_factory=lambda: {name: DottedNumbers() for name in NUMBERS_OF_ROWS}
+    )
+    """How numbers of rows are written, by the name of the column."""
+    metric: str | None = None
+    """The metric that the file names beside the scores, as it is written first."""
     score_range: tuple[float, float] | None = None
     """The range that the other curves of the file tell, where this one's scores alone would tell another."""
 

@@ -14,10 +14,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from tunecurve.curve.columns import columns_of, unread_columns, unread_notes
+from tunecurve.curve.columns import columns_of, metric_column
 from tunecurve.curve.curve_table import FEW_SHOT, FLOOR, CurveTable, Untrained
+from tunecurve.curve.dotted import DottedNumbers, beside, in_doubt
 from tunecurve.curve.ranges import counted_end
-from tunecurve.curve.table_notes import say_what_was_read
+from tunecurve.curve.table_notes import parts_of_rows, say_what_was_read
+from tunecurve.curve.unread import look_at, unread_columns, unread_notes
 from tunecurve.errors import DataError, UsageError, did_you_mean
 
 KINDS = {
@@ -42,8 +44,6 @@ TINY_PER_CENTS = (
     "them in a file of their own."
 )
 # Looks like a mean of runs, and cannot be one.
-# A size that may be a thousand or one; beside a score with three digits behind the point it is a number like all of its file.
-DOTTED_THOUSANDS, THREE_DIGITS = re.compile(r"[1-9]\d{0,2}\.\d{3}"), re.compile(r".*\.\d{3}")
 NO_MEAN = re.compile(r"m(0+|-\d+|\d*\.\d+)", re.IGNORECASE)
 
 
@@ -92,7 +92,7 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
     reader = csv.reader(handle)
     header = [name.strip() for name in next(reader, [])]
     columns = columns_of(header, path)
-    unread = unread_columns(header, columns)
+    unread, metric_place = unread_columns(header, columns), metric_column(header)
     tables: dict[str, CurveTable] = {}
     cut: list[CurveTable] = []
     nameless = None
@@ -109,11 +109,11 @@ def _tables(handle: TextIO, path: str) -> list[CurveTable]:
         cells = {name: row[index].strip() if index < len(row) else "" for name, index in columns.items()}
         if "curve_id" in columns and not cells["curve_id"]:
             nameless = nameless or line
-        for column in unread:
-            column.add(row)
+        look_at(unread, row, cells, line)
         curve_id = cells.get("curve_id") or NAMELESS
         table = tables.setdefault(curve_id, CurveTable(curve_id))
         try:
+            _check_metric(table, "".join(row[metric_place]), where, columns)
             _add_row(table, cells, where, line)
         except DataError as problem:
             table.refuse(problem)
@@ -149,12 +149,28 @@ def _refuse_in_doubt(tables: Collection[CurveTable], cut: Sequence[CurveTable]) 
 
 
 def _refuse_dotted_thousands(tables: Collection[CurveTable], path: str) -> None:
-    """Raise where every size is written as 1.000: a thousand in many countries, and one in others."""
-    first = next((table for table in tables if len(table.size)), None)
-    if first is not None and all(table.dotted_sizes == len(table.size) for table in tables):
+    """Raise where 1.000 is a thousand or one: every number of a column is written so, or some, and the others are whole."""
+    written = [table.written for table in tables]
+    columns = {
+        "n": [one["n"] for one in written],
+        "n_test": [one["n_test"] for one in written],
+        "target_n": [beside(one["target_n"], one["n"]) for one in written],
+    }
+    for name, numbers in columns.items():
+        found = in_doubt(numbers, name)
+        if found:
+            raise DataError(f"{path} line {found[0]}: {found[1]}")
+
+
+def _check_metric(table: CurveTable, metric: str, where: str, columns: Collection[str]) -> None:
+    """Raise where a curve's rows hold several metrics, whose mean is none."""
+    metric = metric.strip()
+    table.metric = table.metric or metric
+    if metric and metric.casefold() != table.metric.casefold():
+        apart = "Tell them apart in curve_id, too" if "curve_id" in columns else "Name the column curve_id"
         raise DataError(
-            f"{path} line {first.line[0]}: every n is written with a point and three digits, which is {first.size[0]:g} or "
-            f"{1000 * first.size[0]:g} rows; expected whole numbers without a separator, such as {1000 * first.size[0]:g}."
+            f"{where}: metric {metric!r} after {table.metric!r} in one curve; expected one metric a curve. {apart}, or keep the rows "
+            "of one metric."
         )
 
 
@@ -187,10 +203,13 @@ def _add_row(table: CurveTable, cells: dict[str, str], where: str, line: int) ->
     table.direction = _direction(cells, table.direction, where)
     if cells.get("target_n"):
         table.asked_sizes.add(_number(cells["target_n"], "target_n", where, smallest=1.0))
+        table.written["target_n"].add(cells["target_n"], cells["score"], line)
     rows = cells.get("n_test")
     n_test = _number(rows, "n_test", where, smallest=1.0) if rows else math.nan
     if rows and n_test % 1.0:
         raise DataError(f"{where}: n_test {rows!r}; expected a whole number of test rows.")
+    if rows:
+        table.written["n_test"].add(rows, cells["score"], line)
     replicate = cells.get("replicate") or ""
     if NO_MEAN.fullmatch(replicate):
         raise DataError(f"{where}: replicate {replicate!r}; expected a run's name, or m10 for a mean of 10 runs.")
@@ -206,7 +225,7 @@ def _add_row(table: CurveTable, cells: dict[str, str], where: str, line: int) ->
         table.untrained.append(Untrained(line, kind, size, score, replicate))
         return
     size = _number(cells["n"], "n", where)
-    table.dotted_sizes += bool(DOTTED_THOUSANDS.fullmatch(cells["n"]) and not THREE_DIGITS.fullmatch(cells["score"]))
+    table.written["n"].add(cells["n"], cells["score"], line)
     if size < LEAST_SIZE:
         raise DataError(f"{where}: n={size:g} in a finetune row; expected at least 1 (untrained is kind zeroshot).")
     table.size.append(size)
@@ -246,7 +265,7 @@ def _number(text: str, name: str, where: str, smallest: float = -math.inf) -> fl
 
 def parse_points(text: str) -> list[CurveTable]:
     """Points typed in as ``n:score,n:score``; repeats of a size are replicates."""
-    table = CurveTable("curve")
+    table, written = CurveTable("curve"), DottedNumbers()
     for part in text.split(","):
         size, colon, score = part.partition(":")
         try:
@@ -258,6 +277,11 @@ def parse_points(text: str) -> list[CurveTable]:
         table.size.append(pair[0])
         table.score.append(pair[1])
         table.replicate.append("")
+        written.add(size.strip(), score.strip(), 0)
+    doubt = written.doubt("n")
+    if doubt:
+        raise UsageError(f"--points: {doubt}")
+    table.notes += parts_of_rows(table)
     return [table]
 
 

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator
 
 from tunecurve.curve.curve_table import CurveTable
+from tunecurve.curve.ranges import DOUBTFUL
 from tunecurve.curve.runs import MEAN_OF_RUNS
 
 # Ends a note on rows that differ in what one curve seldom does, in a file that does not name curves.
@@ -35,6 +36,17 @@ def say_what_was_read(table: CurveTable) -> None:
     if twins:
         table.notes.append(_of_lines(twins, "read as runs of their own; leave copies out"))
     table.notes += _untrained_notes(table)
+    table.notes += parts_of_rows(table)
+
+
+def parts_of_rows(table: CurveTable) -> Iterator[str]:
+    """Say where a size is no whole number of rows: what is expected of noise and shape depends on how many there are."""
+    part = next((size for size in table.size if size % 1.0), None)
+    if part is not None:
+        yield (
+            f"{DOUBTFUL}n={part:g} is no whole number of rows: sizes are taken for rows all the same, by which shape and noise are "
+            "expected. If they are shares of the data or thousands, write the rows."
+        )
 
 
 def _same_run_notes(table: CurveTable) -> Iterator[str]:
