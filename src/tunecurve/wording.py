@@ -21,6 +21,18 @@ def first_of(names: Sequence[object], most: int, separator: str = ", ") -> str:
     return separator.join([*map(str, names[:most]), *more])
 
 
+def told_apart(labels: Sequence[str]) -> list[str]:
+    """Return labels for a line that joins them by commas: each in quotation marks where one has a comma or blanks at its ends.
+
+    Examples
+    --------
+    >>> told_apart(["work", "privacy"]), told_apart(["work", "security, privacy"])
+    (['work', 'privacy'], ["'work'", "'security, privacy'"])
+    """
+    is_unclear = any("," in label or label != label.strip() for label in labels)
+    return [f"'{label}'" for label in labels] if is_unclear else list(labels)
+
+
 def cut(text: str, longest: int) -> str:
     """Return a text in at most so many characters, with ``...`` at its end where it was longer."""
     return text if len(text) <= longest else f"{text[: longest - 3]}..."

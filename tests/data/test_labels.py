@@ -4,9 +4,13 @@ import unicodedata
 
 import pytest
 
-from tunecurve.data.labels import class_findings, come_again, is_closed_set, levelled, missing_labels
+from tunecurve.cli.suspects import first_labels
+from tunecurve.data.labels import class_findings, come_again, is_closed_set, levelled, lonely_labels, missing_labels
 from tunecurve.data.rows import Row
 from tunecurve.data.sources import read_rows
+from tunecurve.metrics.base import corpus_score
+from tunecurve.metrics.classification import Accuracy, MacroF1
+from tunecurve.metrics.ner import EntityF1
 from tunecurve.spec.reading import parse_spec
 from tunecurve.study.reading import read_study_rows
 from tunecurve.tasks.lookup import task_of
@@ -27,6 +31,64 @@ def test_spellings_of_one_label_are_named_with_their_counts(other):
     assert "loan" not in finding.text
     assert finding.remedy
     assert not finding.is_note
+
+
+def decomposed(label):
+    return unicodedata.normalize("NFD", label)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["credit card", "Credit card"], "; each is measured as a label of its own"),
+        (
+            ["credit card", "credit card "],
+            "; scores take them as one, and models that write text",
+        ),
+        (
+            [CAFE, decomposed(CAFE), f" {CAFE}"],
+            "; scores take them as one, and models that write text",
+        ),
+        (
+            ["loan", "loan ", "Loan"],
+            "; scores take 'loan ' and 'loan' as one; each other one is measured as a label of its own",
+        ),
+        (["loan", "loan ", "tax", "TAX"], "; scores take 'loan ' and 'loan' as one; each other one is measured"),
+    ],
+)
+def test_labels_that_scores_take_as_one_are_not_said_to_be_measured_apart(labels, said):
+    counts = {label: 2 + number for number, label in enumerate(labels)}
+    (finding,) = class_findings(counts)
+    assert said in finding.text
+    assert (len(Accuracy(counts).classes) < len(labels)) == ("scores take" in said)
+
+
+def test_blanks_at_the_ends_of_a_class_make_no_other_class():
+    task = task_of("classification")
+    assert task.find_labels([("a text", "loan"), ("another", "loan "), ("one more", "tax")]) == ("loan", "tax")
+    scores = [corpus_score(metric(["loan", "tax"]), ["loan"], ["loan "], ["a text"]) for metric in (Accuracy, MacroF1)]
+    assert scores == [100, 100]
+
+
+def test_types_of_entities_that_differ_by_case_are_one_in_scores():
+    targets = ["person: Ada", "Person: Bo", "place: Rome", "place : Rom"]
+    rows = [Row(f"a text {n}", target, "", f"line {n}") for n, target in enumerate(targets)]
+    (finding,) = task_of("ner").label_findings(rows, [])
+    assert "'Person' (1)" in finding.text
+    assert "scores take those of each group as one" in finding.text
+    assert corpus_score(EntityF1(), ["person: Ada"], ["Person: Ada"], ["Ada"]) == 100
+
+
+def test_labels_with_commas_are_told_apart_where_they_stand_in_a_line():
+    (finding,) = lonely_labels({"security, privacy": 1, "travel": 1, "work": 5}, "classes")
+    assert finding.text == "classes with a single row to train on: 'security, privacy', 'travel'"
+    assert (
+        first_labels(["remote work", "security, privacy", "travel"]) == "'remote work', 'security, privacy', 'travel'"
+    )
+    assert first_labels(["access", "billing"]) == "access, billing"
+    many = first_labels([f"label, the {n}. of many" for n in range(30)])
+    assert many.endswith(" more: --json)")
+    assert many.startswith("'label, the 0. of many', 'label, the 1. of many', ")
 
 
 def test_accents_apart_are_shown_as_what_they_are():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tunecurve.cli.as_json import findings_json
 from tunecurve.cli.main import echo
 from tunecurve.errors import UsageError
+from tunecurve.wording import told_apart
 
 if TYPE_CHECKING:
     from tunecurve.data.near_duplicates import NearPair
@@ -26,7 +27,7 @@ MOST_OF_LABELS = 180
 def first_labels(labels: Sequence[str]) -> str:
     """Return the labels in a list, of many the first ones."""
     told = ""
-    for number, label in enumerate(labels):
+    for number, label in enumerate(told_apart(labels)):
         if len(told) + len(label) > MOST_OF_LABELS:
             return f"{told}... ({len(labels) - number} more: --json)"
         told += f"{label}, "

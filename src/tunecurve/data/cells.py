@@ -14,11 +14,11 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tunecurve.data.drops import Reason
-from tunecurve.data.spelled_out import LONGEST_SPELLED_OUT, list_of, set_of
+from tunecurve.data.spelled_out import LONGEST_SPELLED_OUT, BracketedText, list_of, set_of
 from tunecurve.formats.entities import parse_entities
 from tunecurve.formats.json_objects import object_within
 from tunecurve.formats.json_pairs import RepeatedKey, unique_keys
@@ -75,6 +75,8 @@ class Reading:
     """The name of a shape that holds more than a text, and is not read."""
     reason: Reason | None = None
     """The problem in words, where its shape knows more than its name."""
+    is_spelled_out: bool = False
+    """Whether a list of answers is a text of a file that has no lists, where brackets may be meant as they stand."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,13 @@ def read_input(cell: Any) -> Reading:
 def read_target(cell: Any, rule: TargetRule) -> Reading:
     """Return what a target cell holds, as the task understands it."""
     cell = plain_value(cell)
-    if isinstance(cell, str) and rule.list_is != "references":
-        cell = list_in_text(cell, with_scalars=rule.list_is != "one")
+    as_it_stands = cell
+    if isinstance(cell, str):
+        cell = (
+            _answers_in_text(cell)
+            if rule.list_is == "references"
+            else list_in_text(cell, with_scalars=rule.list_is != "one")
+        )
     if isinstance(cell, str) and rule.list_is == "labels":
         labels = set_of(cell)
         cell = cell if labels is None else labels
@@ -127,7 +134,7 @@ def read_target(cell: Any, rule: TargetRule) -> Reading:
         found = Reading(kind="list" if isinstance(cell, list) else "object", shape=shape)
     if found.problem == "empty" and rule.empty_is is not None:
         return Reading((rule.empty_is,), kind="empty")
-    return found
+    return replace(found, is_spelled_out=True) if rule.list_is == "references" and cell is not as_it_stands else found
 
 
 def _read_list(cells: list[Any], rule: TargetRule) -> Reading:
@@ -243,6 +250,12 @@ def list_in_text(text: str, *, with_scalars: bool) -> Any:
     """Return the list that a text spells out, as a CSV file holds it, else the text."""
     found = list_of(text)
     return text if found is None or not (with_scalars or shape_of(found) != "a list of texts") else found
+
+
+def _answers_in_text(text: str) -> Any:
+    """Return the answers that a cell of a file without lists spells out; else the text: JSON is what many a model should write."""
+    found = list_of(text) if isinstance(text, BracketedText) else None
+    return text if found is None or shape_of(found) != "a list of texts" else found
 
 
 def object_in_text(text: str) -> Any:

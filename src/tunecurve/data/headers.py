@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tunecurve.data.spelled_out import as_bracketed
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 
@@ -91,9 +92,9 @@ class Header:
     """Columns without a name, by position; they are left out of the rows."""
 
     def row(self, cells: Sequence[Any]) -> dict[str, object]:
-        """Return the cells by column, those of columns without a name left out."""
+        """Return the cells by column, those of columns without a name left out, and texts in brackets marked as such."""
         if not self.unnamed:
-            return dict(zip(self.names, cells, strict=False))
+            return dict(zip(self.names, map(as_bracketed, cells), strict=False))
         for position, seen in self.unnamed.items():
             cell = cells[position] if position < len(cells) else None
             text = "" if cell is None else str(cell).strip()
@@ -101,7 +102,7 @@ class Header:
                 seen.n_cells += 1
                 seen.is_index = seen.is_index and _WHOLE_NUMBER.fullmatch(text) is not None
         return {
-            name: cell
+            name: as_bracketed(cell)
             for index, (name, cell) in enumerate(zip(self.names, cells, strict=False))
             if index not in self.unnamed
         }

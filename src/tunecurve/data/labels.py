@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from tunecurve.findings import Finding
-from tunecurve.formats.folding import without_invisible
+from tunecurve.formats.folding import compose, without_invisible
 from tunecurve.formats.label_set_evidence import in_two_orders
 from tunecurve.formats.label_sets import SEPARATORS, is_within_numbers
-from tunecurve.wording import first_of
+from tunecurve.wording import first_of, told_apart
 
 # A closed set is small against the data, and its names are short.
 MOST_LABELS, LONGEST_LABEL = 300, 60
@@ -63,7 +63,7 @@ def come_again(targets: Collection[str]) -> tuple[int, int]:
 def lonely_labels(counts: Mapping[str, int], kind: str) -> list[Finding]:
     """Return one finding that names the labels (``kind`` says which) of a single row to train on; none where there are none."""
     lonely = sorted(label for label, count in counts.items() if count == 1)
-    text = f"{kind} with a single row to train on: {first_of(lonely, 8)}"
+    text = f"{kind} with a single row to train on: {first_of(told_apart(lonely), 8)}"
     return [Finding("lonely-classes", text)] if lonely else []
 
 
@@ -92,8 +92,21 @@ def class_findings(counts: Mapping[str, int]) -> list[Finding]:
     return [*untidy_labels(counts), *_several_in_one(counts)]
 
 
-def untidy_labels(counts: Mapping[str, int]) -> list[Finding]:
-    """Return one finding that names the labels which differ by their spelling only; none where there are none."""
+def _as_scored(label: str) -> str:
+    """Return a label as scores of classes and of sets of labels compare it."""
+    return compose(label).strip()
+
+
+def untidy_labels(counts: Mapping[str, int], as_scored: Callable[[str], str] = _as_scored) -> list[Finding]:
+    """Return one finding that names the labels which differ by their spelling only; none where there are none.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        How often each label is there.
+    as_scored : callable, optional
+        The form in which scores compare a label; default: without blanks at its ends, letters and their accents in one character.
+    """
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for label in sorted(counts, key=lambda label: (-counts[label], label)):
         groups[levelled(label)].append(label)
@@ -106,15 +119,34 @@ def untidy_labels(counts: Mapping[str, int]) -> list[Finding]:
     return [
         Finding(
             "untidy-labels",
-            f"labels that differ only by case, blanks, punctuation or Unicode form{numbers}: {shown}{more}; each is measured as a label of "
-            "its own",
+            f"labels that differ only by case, blanks, punctuation or Unicode form{numbers}: {shown}{more}; {_measured(untidy, as_scored)}",
             "if they are one, write them alike: docs/data.md has the lines of Python",
         )
     ]
 
 
+def _measured(groups: Sequence[Sequence[str]], as_scored: Callable[[str], str]) -> str:
+    """Return which labels of groups that are probably one are one in scores, too."""
+    one = []
+    for group in groups:
+        forms: defaultdict[str, list[str]] = defaultdict(list)
+        for label in group:
+            forms[as_scored(label)].append(label)
+        one += [labels for labels in forms.values() if len(labels) > 1]
+    if one and sum(map(len, one)) == sum(map(len, groups)) and len(one) == len(groups):
+        them = "them" if len(groups) == 1 else "those of each group"
+        return f"scores take {them} as one, and models that write text learn each as its row has it"
+    names = first_of([" and ".join(map(_spelled, labels)) for labels in one], MAX_GROUPS_SHOWN)
+    said = f"scores take {names} as one; each other one" if one else "each"
+    return f"{said} is measured as a label of its own"
+
+
 def _in_words(label: str, counts: Mapping[str, int]) -> str:
-    return f"{ascii(label) if _is_odd(label) else repr(label)} ({counts[label]})"
+    return f"{_spelled(label)} ({counts[label]})"
+
+
+def _spelled(label: str) -> str:
+    return ascii(label) if _is_odd(label) else repr(label)
 
 
 def _is_odd(label: str) -> bool:

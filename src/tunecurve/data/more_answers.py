@@ -23,7 +23,8 @@ def more_answers(rows: Sequence[Mapping[str, Any]], target: str, named: Sequence
                 f"the lists of column '{column}' hold the target '{target}', and in {n_more} of the first {len(rows)} rows further "
                 "answers, which are not compared with"
             )
-            remedy = f"if all are right, give --target-column {column}"
+            are_texts = any(type(row.get(column)) is str for row in rows)
+            remedy = f"if all are right, {'write them as lists and ' if are_texts else ''}give --target-column {column}"
             return [Finding("more-answers", text, remedy, is_note=True)]
     return []
 

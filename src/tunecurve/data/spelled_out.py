@@ -17,6 +17,23 @@ _ERRORS = (tokenize.TokenError, ValueError, SyntaxError, TypeError, RecursionErr
 _NO_COMMA = re.compile(r"['\"}\]]\s+[bru]?['\"{\[]")
 
 
+class BracketedText(str):
+    """A text in brackets out of a file that has no lists, as CSV files and workbooks have none: a list, where it spells one out.
+
+    A text of JSON or Parquet, which have lists, is never one: there, brackets are part of the text.
+    """
+
+    __slots__ = ()
+
+
+def as_bracketed(cell: Any) -> Any:
+    """Return a text that is in brackets as a `BracketedText`, any other cell as it is."""
+    if type(cell) is not str or "]" not in cell:
+        return cell
+    stripped = cell.strip()
+    return BracketedText(cell) if stripped.startswith("[") and stripped.endswith("]") else cell
+
+
 def list_of(text: str) -> list[Any] | None:
     """Return the list that a text spells out; None where it spells out none."""
     stripped = text.strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,9 @@ from tunecurve.findings import Finding
 from tunecurve.formats import column_names
 from tunecurve.formats.json_objects import AROUND
 
+# Where fewer cells of a column than this share spell out lists, they may be texts that only look like lists.
+SHARE_OF_LISTS = 0.5
+_MEANT_AS_TEXT = "where brackets belong to the text, write the rows as JSON Lines, which tells texts from lists"
 _READ_AS_TEXT = {"number": "numbers", "truth value": "truth values", "date": "dates or times", "bytes": "bytes"}
 
 # The kind of lists that are several right answers.
@@ -26,6 +29,8 @@ class Understood:
     found: defaultdict[tuple[str, str], Counted] = field(default_factory=lambda: defaultdict(Counted))
     example: dict[tuple[str, str], tuple[Any, str]] = field(default_factory=dict)
     """The first cell, and the text it was read as."""
+    spelled_out: Counter[str] = field(default_factory=Counter)
+    """By column, how many lists are texts of a file that has no lists."""
 
     def count(
         self, inputs: Mapping[str, Reading], target_column: str, target: Reading, cells: Mapping[str, Any], place: str
@@ -36,6 +41,7 @@ class Understood:
                 continue
             key = (column, ANSWERS if reading.kind == "list" and len(reading.texts) > 1 else reading.kind)
             self.found[key].add(place)
+            self.spelled_out[column] += reading.is_spelled_out
             cell = cells.get(column)
             # Of numbers, the one whose text looks unlike it is worth showing.
             if key not in self.example or (isinstance(cell, float) and not isinstance(self.example[key][0], float)):
@@ -74,8 +80,10 @@ class Understood:
             text = f"{which} are lists, read as answers of which any one is right; the first, {shown}, is trained on"
             remedy = "" if is_note else "if all of a list are wanted, write them as one text, joined with '; '"
         elif kind == "list":
-            code, text = "lists-read", f"{which} are lists, read as the text {shown}"
+            code, text = "lists-read", f"{which} are lists, each read as one text, such as {shown}"
         else:
             code = "cells-as-text"
             text = f"{which} are {_READ_AS_TEXT.get(kind, kind)}, read as their text: {str(cell)[:40]} as {shown}"
+        if kind in ("list", ANSWERS) and 0 < self.spelled_out[column] < SHARE_OF_LISTS * n_rows:
+            remedy, is_note = "; ".join(filter(None, [remedy, _MEANT_AS_TEXT])), False
         return Finding(code, text, remedy, tuple(counted.places), is_note=is_note)

@@ -14,7 +14,7 @@ from tunecurve.report.tables import with_interval
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import Point
 from tunecurve.results.records.trials import FinishedTrial
-from tunecurve.wording import counted
+from tunecurve.wording import counted, told_apart
 
 CURVE = "curve.png"
 _LICENCES = {name: wheel.licence for name, wheel in (BUILTIN_MODELS | ENCODERS).items()}
@@ -146,7 +146,8 @@ def _labels(labels: Sequence[str], knows: frozenset[str] | None) -> str:
     unknown = [] if knows is None else [label for label in labels if label not in knows]
     if not unknown:
         return str(len(labels))
-    return f"{len(labels)} in the study, {len(labels) - len(unknown)} in this model's training rows; it never writes {', '.join(unknown)}"
+    never = ", ".join(told_apart(unknown))
+    return f"{len(labels)} in the study, {len(labels) - len(unknown)} in this model's training rows; it never writes {never}"
 
 
 def _sources(results: Results) -> str:

@@ -160,8 +160,14 @@ class PointWriter:
 
 
 def defined(value: float) -> float | None:
-    """Return the number; None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
+    """Return the number; None where it is not finite. Zero has no sign.
+
+    Examples
+    --------
+    >>> defined(-0.0), defined(1.5), defined(math.nan)
+    (0.0, 1.5, None)
+    """
+    return float(value) + 0.0 if math.isfinite(value) else None
 
 
 def mean_if_known(values: Sequence[float | None]) -> float | None:

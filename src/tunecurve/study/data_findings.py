@@ -19,7 +19,7 @@ from tunecurve.study.told_of_rows import told_of
 from tunecurve.tasks.base import Task
 from tunecurve.tasks.classification import SHARE_AGAIN
 from tunecurve.tasks.lookup import all_tasks, is_own, suggest_task, task_of
-from tunecurve.wording import counted
+from tunecurve.wording import counted, told_apart
 
 MIN_TEST_ROWS = 100
 # Of fewer groups, an interval says little about another group.
@@ -93,7 +93,9 @@ def labels_of_test_rows_alone(task: Task, test: Sequence[Row], known: Sequence[s
 def _unseen_labels(task: Task, test: Sequence[Row], known: Sequence[str]) -> list[Finding]:
     if not (unseen := labels_of_test_rows_alone(task, test, known)):
         return []
-    shown = ", ".join(label[:60] for label in unseen[:8]) + (f", ... ({len(unseen)} in all)" if unseen[8:] else "")
+    shown = ", ".join(told_apart([label[:60] for label in unseen[:8]])) + (
+        f", ... ({len(unseen)} in all)" if unseen[8:] else ""
+    )
     return [Finding("unseen-labels", f"labels only in the test set, which nothing can learn: {shown}")]
 
 

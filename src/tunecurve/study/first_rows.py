@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tunecurve.data.cells import Reading, TargetRule, read_target
 from tunecurve.data.inputs import InputText
@@ -65,10 +65,13 @@ def task_of_rows(spec: StudySpec, rows: Sequence[RawRow]) -> tuple[str, str]:
     pairs = [(source, targets[0]) for source, targets in texts]
     n_several = sum(len({*targets} - {NO_LABEL}) > 1 for _, targets in texts)
     if n_several and (column := told.target_called(column_names.ANSWERS)):
-        return (
-            all_tasks()[-1].name,
-            f"{n_several} of {len(texts)} targets in '{column}' are lists of texts, read as answers that are all right",
+        are_read = any(len(targets) > 1 for _, targets in _texts(spec, rows, _answers))
+        said = (
+            "are lists of texts, read as answers that are all right"
+            if are_read
+            else "are texts that spell out lists, and stay these texts: write lists for answers that are all right"
         )
+        return all_tasks()[-1].name, f"{n_several} of {len(texts)} targets in '{column}' {said}"
     if n_several:
         joined = [(source, "; ".join(targets)) for source, targets in texts]
         name, why = suggest_task(joined, None, told)
@@ -85,18 +88,25 @@ def task_of_rows(spec: StudySpec, rows: Sequence[RawRow]) -> tuple[str, str]:
     return name, why
 
 
-def _texts(spec: StudySpec, rows: Sequence[RawRow]) -> list[tuple[str, tuple[str, ...]]]:
-    """Return input and targets of the rows that have both."""
+def _texts(
+    spec: StudySpec, rows: Sequence[RawRow], read: Callable[[object], Reading] | None = None
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return input and targets of the rows that have both; targets as `read` reads a cell, else whatever the task."""
     plain = PlainRows(asked_of(spec))
     inputs = InputText(plain.input_columns, spec.prompt.column_template)
     target_column = plain.target_columns[0]
     found = []
     for _, cells in plain.read(rows):
         source, _ = inputs.for_columns(cells).read(cells)
-        target = _target(cells.get(target_column))
+        target = (read or _target)(cells.get(target_column))
         if source.texts and target.texts:
             found.append((source.texts[0], target.texts))
     return found
+
+
+def _answers(cell: object) -> Reading:
+    """Return what a target cell holds where a list holds answers that are all right."""
+    return read_target(cell, TargetRule("references"))
 
 
 def _target(cell: object) -> Reading:

@@ -18,6 +18,7 @@ from tunecurve.errors import DataError, StudyStateError
 from tunecurve.findings import Finding
 from tunecurve.spec.study import StudySpec
 from tunecurve.study.frozen import Frozen, Slot, changes, in_short
+from tunecurve.wording import first_of, told_apart
 
 MOST_CHANGES_SHOWN = 3
 SIDE_NAMES = {"test": "test row", "train": "training row"}
@@ -211,7 +212,7 @@ def growth_findings(
         found.append(Finding("pool-grown", text, is_note=True))
     unseen = sorted(set(labels_now) - set(labels)) if labels is not None else []
     if unseen:
-        text = f"labels that came with new rows and that the study's prompts do not name: {', '.join(unseen[:8])}"
+        text = f"labels that came with new rows and that the study's prompts do not name: {first_of(told_apart(unseen), 8)}"
         found.append(Finding("new-labels", text, "to measure with them, start anew in another folder with --out"))
     unused = sum(rows[index].side == "test" for index in set(range(len(rows))) - set(grown.test))
     if unused:

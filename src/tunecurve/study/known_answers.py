@@ -24,7 +24,7 @@ from tunecurve.metrics.leak_names import LEAKS, counts_leaks
 from tunecurve.storage.records import Record
 from tunecurve.study.answer_report import row_statistics
 from tunecurve.tasks.base import Task
-from tunecurve.wording import first_of
+from tunecurve.wording import first_of, told_apart
 
 # Shares of a metric's range. Below the first one, scores are the same but for rounding; above the second one, what is
 # missing is more than the noise of labels and intervals, and nothing may be said that rests on it.
@@ -172,7 +172,7 @@ def _out_of_reach(
     names = sorted({unknown[row] for row in rows})
     text = (
         f"a perfect model would score {told} here, not {scores[0][0].best_score:g}: {_of_all(rows, scorer)} test "
-        f"rows have a class that is not among the study's: {first_of(names, 8)}"
+        f"rows have a class that is not among the study's: {first_of(told_apart(names), 8)}"
     )
     remedy = "label training rows of these classes, or leave these test rows out; where prompt.labels is given, name them there"
     known = {levelled(label): label for label in labels}

@@ -12,6 +12,7 @@ from tunecurve.data.rows import Row
 from tunecurve.errors import DataError
 from tunecurve.findings import Finding
 from tunecurve.formats.entities import NO_ENTITY, parse_entities
+from tunecurve.formats.folding import compose
 from tunecurve.formats.spans import EntityFormat
 from tunecurve.tasks.base import LANGUAGE_MODEL, Pairs, Task
 from tunecurve.tasks.floors import Nothing
@@ -69,7 +70,8 @@ class Ner(Task):
 
     def label_findings(self, test: Sequence[Row], pool: Sequence[Row]) -> list[Finding]:
         """Return types that are probably one."""
-        return untidy_labels(Counter(label for row in [*test, *pool] for label in self.labels_of(row.target)))
+        counts = Counter(label for row in [*test, *pool] for label in self.labels_of(row.target))
+        return untidy_labels(counts, lambda label: compose(label).casefold())
 
 
 def _is_entity_list(source: str, target: str) -> bool:

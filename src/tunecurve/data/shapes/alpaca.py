@@ -101,6 +101,7 @@ class Alpaca(ChatShape):
         plain = super().read(cells, asked)
         if isinstance(plain.target, Unreadable):
             return plain
+        output = str(output) if isinstance(output, str) else output  # brackets are text here, of a CSV file, too
         own = cells.get(asked.input_columns[-1])
         is_empty = is_missing(own) or not str(own).strip()
         return Plain(plain.input, output, (*plain.remarks, *([("empty input", "")] if is_empty else [])))

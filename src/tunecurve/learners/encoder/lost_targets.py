@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tunecurve.learners.base import Loss
-from tunecurve.wording import first_of
+from tunecurve.wording import first_of, told_apart
 
 
 def lost_labels(rows: Mapping[int, Collection[str]]) -> Iterator[Loss]:
     """Say which rows have labels that cannot be learnt, none where there are none."""
     if rows:
-        names = first_of(sorted({label for labels in rows.values() for label in labels}), 8)
+        names = first_of(told_apart(sorted({label for labels in rows.values() for label in labels})), 8)
         what = f"test rows have a label that no training row has: {names}"
         yield Loss("labels", tuple(rows), what, "label training rows with it, or leave these test rows out")
 
