@@ -75,7 +75,7 @@ def test_types_of_entities_that_differ_by_case_are_one_in_scores():
     rows = [Row(f"a text {n}", target, "", f"line {n}") for n, target in enumerate(targets)]
     (finding,) = task_of("ner").label_findings(rows, [])
     assert "'Person' (1)" in finding.text
-    assert "scores take those of each group as one" in finding.text
+    assert "; scores take them as one" in finding.text
     assert corpus_score(EntityF1(), ["person: Ada"], ["Person: Ada"], ["Ada"]) == 100
 
 
