@@ -75,6 +75,10 @@ class OutOfMemory(EnvironmentProblem):
     """The memory of the machine or of its GPU does not suffice for a training or for answers; says what to set."""
 
 
+class TrialsLeftOut(UserWarning):
+    """Trials of a run are finished that its results do not know yet; how many, and which command takes them up."""
+
+
 class StudyStateError(TunecurveError):
     """The run folder holds something this command cannot work with."""
 

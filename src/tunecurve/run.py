@@ -290,6 +290,8 @@ def run_prepared(
         )
         try:
             _remove_left_over_deployments(study)
+            if 0 < len(left) < len(study.planned):  # a run that was killed may have left results that know less
+                live.after_a_trial(study.known_failures())
             if study.spec.train_together:
                 train_together(context, progress, study.folder / "together")
             outcome = run_trials(context, executor, study.folder, progress, after_a_trial)
@@ -302,6 +304,7 @@ def run_prepared(
                 live.write(study.known_failures())
             raise
         finally:
+            live.stop()
             tracking.stop()
             log.close()
             study.account.close()

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from tests.support.live_page import copy_with_trials
 from tunecurve.executors.lock import holder_of, lock_study
 from tunecurve.results.stored import RESULTS
-from tunecurve.storage.files import write_text
+from tunecurve.storage.files import write_checked_json, write_text
 from tunecurve.view.app import Page, application
 
 TOKEN = "token"
@@ -216,6 +216,21 @@ def test_trials_that_end_are_seen_before_results_are_written_and_the_lock_is_not
     assert only(client)["state"] == "interrupted"
 
 
+def test_finished_trials_that_results_do_not_know_are_told_where_nobody_takes_them_up(tickets, tmp_path):
+    copy_with_trials(tickets, tmp_path / "copy", 4, 2)
+    client = open_page(tmp_path)
+    assert only(client)["problem"] == ""
+    one = only(client)["trials"][2]
+    write_checked_json(tmp_path / "copy" / one["folder"] / "result.json", {"scores": {"accuracy": 62.5}})
+    with lock_study(tmp_path / "copy"):
+        assert only(client)["problem"] == "", "who is at work takes it up"
+    run = only(client)
+    assert (run["state"], run["n_finished"], run["trials"][2]["score"]) == ("interrupted", 3, 62.5)
+    assert run["problem"].startswith("1 finished trial of ")
+    told = dict(run["decision"])["what to do"]
+    assert told.startswith("So far (3 of 4 trials are done, 1 of them not counted yet): ")
+
+
 @pytest.mark.parametrize(
     ("holder", "state"),
     [
@@ -251,8 +266,8 @@ def test_many_runs_of_a_hundred_trials_are_read_once(tickets, tmp_path, monkeypa
     for number in range(8):
         copy_with_trials(tickets, tmp_path / f"run{number}", 100, 100 if number else 60)
     reads = []
-    load = tunecurve.view.runs.load
-    monkeypatch.setattr(tunecurve.view.runs, "load", lambda path: reads.append(path) or load(path))
+    read = tunecurve.view.runs.read_results
+    monkeypatch.setattr(tunecurve.view.runs, "read_results", lambda path: reads.append(path) or read(path))
     client = open_page(tmp_path)
     for _ in range(3):
         assert sum(run["n_finished"] for run in runs_of(client)) == 760

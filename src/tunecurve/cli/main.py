@@ -10,10 +10,14 @@ import os
 import re
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
-from tunecurve.errors import EXIT_CODES, TunecurveError, explain_os_error
+from tunecurve.errors import EXIT_CODES, TrialsLeftOut, TunecurveError, explain_os_error
 from tunecurve.privacy.redact import redact, shown
 
 # Name -> (module, one line for the overview). The modules are imported only for the command that is called.
@@ -98,7 +102,8 @@ def run_command(arguments: list[str]) -> int:
     """Run one command; return its exit code."""
     out = sys.stdout
     try:
-        code = cli.main(args=arguments, prog_name="tunecurve", standalone_mode=False)
+        with _own_warnings_as_lines():
+            code = cli.main(args=arguments, prog_name="tunecurve", standalone_mode=False)
         sys.stdout.flush()  # here a reader that has gone is known, not when the process ends
         return code if isinstance(code, int) else 0
     except SystemExit:
@@ -124,6 +129,25 @@ def run_command(arguments: list[str]) -> int:
         return _fail(str(problem), problem.exit_code)
     except Exception as error:
         return _show_bug(error)
+
+
+@contextmanager
+def _own_warnings_as_lines() -> Iterator[None]:
+    """Show what the package warns of as a line on standard error, once; what others warn of stays as it is."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, TrialsLeftOut):
+                usual(message, category, *where, **more)
+            elif str(message) not in said:
+                said.add(str(message))
+                click.echo(f"warning: {visible(redact(str(message)))}", err=True)
+
+        warnings.simplefilter("always", TrialsLeftOut)
+        warnings.showwarning = show
+        yield
 
 
 def _reader_has_gone() -> int:

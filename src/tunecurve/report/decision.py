@@ -9,13 +9,17 @@ from tunecurve.results.records.decision import ExpectedGain, StudyDecision
 from tunecurve.results.records.points import MetricResult
 
 
-def decision_lines(results: Results, done: tuple[int, int] | None = None) -> list[tuple[str, str]]:
-    """Return (term, text), the sentence on what to do first; ``done``: how many of how many trials are, where results lag behind."""
+def decision_lines(results: Results, done: tuple[int, int] | None = None, n_left_out: int = 0) -> list[tuple[str, str]]:
+    """Return (term, text), the sentence on what to do first.
+
+    Where results lag behind: ``done``, how many of how many trials are, and how many of these the decision does not count.
+    """
     decision = decision_of(results)
     so_far = ""
     if decision.is_provisional:
         n_done, n_trials = done or (len(results.finished), len(results.trials))
-        so_far = f"So far ({n_done} of {n_trials} trials are done): "
+        not_counted = f", {n_left_out} of them not counted yet" if n_left_out else ""
+        so_far = f"So far ({n_done} of {n_trials} trials are done{not_counted}): "
     lines = [("what to do", so_far + decision.sentence)]
     if decision.expected is not None:
         lines.append(("expected", _expected(results, decision.expected)))
@@ -28,9 +32,9 @@ def decision_lines(results: Results, done: tuple[int, int] | None = None) -> lis
     return lines
 
 
-def decision_text(results: Results) -> str:
+def decision_text(results: Results, done: tuple[int, int] | None = None, n_left_out: int = 0) -> str:
     """Return the lines for a terminal."""
-    return text_columns(decision_lines(results))
+    return text_columns(decision_lines(results, done, n_left_out))
 
 
 def _expected(results: Results, expected: ExpectedGain) -> str:

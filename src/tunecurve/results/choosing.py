@@ -8,6 +8,7 @@ from tunecurve.results.gates import NOT_ABOVE_FLOOR
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import best_of
 from tunecurve.results.records.trials import FinishedTrial
+from tunecurve.results.stored import left_out
 from tunecurve.study.plan import SIMILAR, Strategy
 from tunecurve.study.study_file import continue_command
 
@@ -32,6 +33,8 @@ def choose_trial(results: Results, label: str | None, *, tuned_only: bool = Fals
     tuned = [trial for trial in results.finished if trial.strategy == "fine-tune"]
     prompted = [] if tuned_only else [trial for trial in results.finished if trial.strategy in PROMPTED]
     if not tuned and not prompted:
+        if len(left_out(results)):
+            raise StudyStateError(f"no fine-tuned trial is in the results of this run yet; {_how_to_tune(results)}")
         raise StudyStateError(f"no fine-tuned trial is finished in this run; {_how_to_tune(results)}")
     if label is None:
         score = results.primary_metric

@@ -118,7 +118,8 @@ class ResultsBuilder:
 
     def build(self, failures: Mapping[Trial, str]) -> Results:
         """Return what the study has found so far."""
-        finished = [self._trial(item) for item in self.planned if item.folder.is_finished]
+        planned = list(self.planned)  # trials end, and plans change, while this goes on in a thread
+        finished = [self._trial(item) for item in planned if item.folder.is_finished]
         scored = combine_points(
             [one.scored for one in finished], seed=self.spec.bootstrap.seed, floor_title=self.spec.kind.floor.title
         )
@@ -134,7 +135,7 @@ class ResultsBuilder:
         test_set = describe_test_set(
             self._known_rows, scored, self.metrics, forecast, self.spec, questions_of(self.spec)
         )
-        money = spent_money(self.account, self.spec) if any(is_paid(item.config) for item in self.planned) else None
+        money = spent_money(self.account, self.spec) if any(is_paid(item.config) for item in planned) else None
         prices = money.prices_usd_per_million_tokens if money else {}
         measured = [MeasuredTrial(one.result, one.scored.jackknives[primary.name]) for one in finished]
         taught = teaching_results(measured, primary, level)
@@ -146,7 +147,7 @@ class ResultsBuilder:
             signature=self.spec.signature(),
             spec=self.spec.model_dump(mode="json"),
             headline=headline(points, found, primary, leaks if second.name == LEAKS else ""),
-            complete=len(finished) == len(self.planned),
+            complete=len(finished) == len(planned),
             data=self.data.facts,
             decided=self.data.decisions.to_json(),
             checks=self.data.checks,
@@ -169,7 +170,7 @@ class ResultsBuilder:
             best_prompts=PromptJudge(scored, [one.result for one in finished], prices, findings, level).judge(primary)
             or None,
             disagreements=disagreements(forecast, other, (primary.title, second.title)),
-            trials=[self._describe_trial(item, failures.get(item.trial)) for item in self.planned],
+            trials=self._describe_trials(planned, finished, failures),
             money=money,
             teaching=taught,
             cheapest_way=cheapest_way(points, [one.result for one in finished], taught, primary, self.spec.advice),
@@ -298,12 +299,21 @@ class ResultsBuilder:
             for label, (percent, n_gold) in self._recall.by_label(one.label_counts).items()
         ]
 
-    def _describe_trial(self, item: PlannedTrial, failure: str | None) -> TrialResult:
-        if item.folder.is_finished:
-            result = self._trial(item).result
+    def _describe_trials(
+        self, planned: Sequence[PlannedTrial], finished: Sequence[ReadTrial], failures: Mapping[Trial, str]
+    ) -> list[TrialResult]:
+        """Return every planned trial; one that has ended since the others were read is still under way here."""
+        by_folder = {one.item.folder: one.result for one in finished}
+        described: list[TrialResult] = []
+        for item in planned:
+            failure, result = failures.get(item.trial), by_folder.get(item.folder)
+            if result is None:
+                trial = TrialResult(**self._identity(item, failure))
+                described.append(replace(trial, state="started") if trial.state == "finished" else trial)
+                continue
             checkpoints = [CheckpointResult.from_json(one) for one in stored_checkpoints(item.folder, self._signatures)]
-            return replace(result, failure=failure, checkpoints=checkpoints)
-        return TrialResult(**self._identity(item, failure))
+            described.append(replace(result, failure=failure, checkpoints=checkpoints))
+        return described
 
     def _identity(self, item: PlannedTrial, failure: str | None) -> dict[str, Any]:
         trial = item.trial

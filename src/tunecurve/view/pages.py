@@ -10,7 +10,7 @@ from tunecurve.report.html import render_page
 from tunecurve.report.plots import render, study_figure
 from tunecurve.report.write import REPORT, report_page
 from tunecurve.results.compare import compare_runs
-from tunecurve.results.stored import load
+from tunecurve.results.stored import read_results
 from tunecurve.view.runs import RunNow, is_report_behind
 
 STYLES = ("report.css", "live/live.css")
@@ -47,13 +47,13 @@ def report_of(folder: Path, *, is_at_work: bool) -> str:
     """Return the report that the run keeps up to date; where it is gone, or left behind the results, made anew from them."""
     if (folder / REPORT).exists() and (is_at_work or not is_report_behind(folder)):
         return (folder / REPORT).read_text(encoding="utf-8", errors="replace")
-    results = load(folder)
+    results = read_results(folder)
     return report_page(folder, results, render(study_figure(results), "svg"))
 
 
 def comparison_of(folders: list[Path], metric: str | None) -> str:
     """Return the page of `tunecurve compare`."""
-    return comparison_page(compare_runs(folders, metric), [load(folder) for folder in folders])
+    return comparison_page(compare_runs(folders, metric), [read_results(folder) for folder in folders])
 
 
 def needs_results(run: RunNow) -> None:

@@ -21,7 +21,7 @@ from tunecurve.report.write import REPORT
 from tunecurve.results.model import Results
 from tunecurve.results.records.points import best_of
 from tunecurve.results.records.trials import FinishedTrial
-from tunecurve.results.stored import RESULTS, load
+from tunecurve.results.stored import RESULTS, left_out_line, read_results
 from tunecurve.spec.durations import duration
 from tunecurve.storage.records import Record
 from tunecurve.study.run_log import StudyProgress, progress_of
@@ -96,7 +96,8 @@ class _Kept:
     stamp: tuple[object, ...]
     results: Results | None
     problem: str
-    finished: set[str] = field(default_factory=set)
+    left_out: dict[str, float | None] = field(default_factory=dict)
+    """Scores of the trials that have finished since, by folder."""
 
 
 class RunsFolder:
@@ -129,13 +130,15 @@ class RunsFolder:
             kept = self._read(path)
             at_work = (launch.at_work if launch else "") or self._who_works(path)
             results = kept.results
-            trials = _trials_of_results(path, results, kept.finished) if results else _trials_of_folder(path)
+            trials = _trials_of_results(path, results, kept.left_out) if results else _trials_of_folder(path)
         states = [trial.state for trial in trials]
         changed = _changed(path)
         is_told = launch is not None and not at_work and changed <= launch.ended_at  # else others have gone on since
         ended = launch.problem if launch and is_told else ""
         doing, n_trials = _doing(path) if at_work else ("", None)
-        problem = kept.problem or ended
+        n_left_out = len(kept.left_out) if results and not at_work else 0
+        behind = left_out_line(results) if results and n_left_out else ""
+        problem = kept.problem or ended or behind
         name = str(path.relative_to(self.folder)) if path != self.folder else path.resolve().name
         run = RunNow(
             id=id, name=name, folder=name, task="", state=_state(kept, states, at_work, ended), at_work=at_work,
@@ -144,7 +147,7 @@ class RunsFolder:
             version=_report_version(path, is_at_work=bool(at_work)), trials=trials,
             now=doing, has_report=results is not None, models=[],
         )  # fmt: skip
-        return _with_results(run, results) if results else run
+        return _with_results(run, results, n_left_out) if results else run
 
     def _read(self, path: Path) -> _Kept:
         stamp = tuple(_stamp(path / name) for name in (RESULTS, STUDY_FILE, TRIALS))
@@ -152,7 +155,7 @@ class RunsFolder:
         if kept is None or kept.stamp != stamp:
             results, problem = None, ""
             try:
-                results = load(path) if (path / RESULTS).exists() else None
+                results = read_results(path) if (path / RESULTS).exists() else None
             except (TunecurveError, OSError) as error:
                 problem = str(error)
             kept = self._kept[path] = _Kept(stamp, results, problem)
@@ -238,7 +241,7 @@ def _state(kept: _Kept, states: list[TrialState], at_work: str, ended: str) -> S
     return "finished" if kept.results is not None and states.count("finished") == len(states) else "interrupted"
 
 
-def _trials_of_results(path: Path, results: Results, finished: set[str]) -> list[TrialNow]:
+def _trials_of_results(path: Path, results: Results, left_out: dict[str, float | None]) -> list[TrialNow]:
     """Return the trials with their states as their folders tell them: results are as old as the last trial that ended."""
     trials = []
     for trial in results.trials:
@@ -246,11 +249,12 @@ def _trials_of_results(path: Path, results: Results, finished: set[str]) -> list
         if isinstance(trial, FinishedTrial):
             score = trial.scores[results.primary_metric]
         else:
-            score, folder = None, TrialFolder(path / trial.folder)
-            state = "finished" if trial.folder in finished else folder.state
+            folder = TrialFolder(path / trial.folder)
+            state = "finished" if trial.folder in left_out else folder.state
             failure = folder.failure() if state == "failed" else None
-            if state == "finished":
-                finished.add(trial.folder)
+            if state == "finished" and trial.folder not in left_out:
+                left_out[trial.folder] = folder.score(results.primary_metric)
+            score = left_out.get(trial.folder)
         trials.append(TrialNow(trial.learner, trial.label, state, score, failure, trial.folder))
     return trials
 
@@ -263,7 +267,7 @@ def _trials_of_folder(path: Path) -> list[TrialNow]:
     ]
 
 
-def _with_results(run: RunNow, results: Results) -> RunNow:
+def _with_results(run: RunNow, results: Results, n_left_out: int) -> RunNow:
     metric = results.metric()
     tuned = [point for point in results.points if point.strategy == "fine-tune"]
     best = best_of(tuned, lambda point: point.scores[metric.name].estimate, metric)
@@ -277,6 +281,6 @@ def _with_results(run: RunNow, results: Results) -> RunNow:
         metric=metric.title,
         best=f"{with_interval(best.scores[metric.name])} ({best.name})" if best else "",
         headline=results.headline,
-        decision=decision_lines(results, (run.n_finished, n_trials)),
+        decision=decision_lines(results, (run.n_finished, n_trials), n_left_out),
         money=money_line(results.money) if results.money else "",
     )
