@@ -289,9 +289,7 @@ def run_prepared(
             TimeKeeper.of(study, seconds, progress, plan_changed),
         )
         try:
-            _remove_left_over_deployments(study)
-            if 0 < len(left) < len(study.planned):  # a run that was killed may have left results that know less
-                live.after_a_trial(study.known_failures())
+            _take_up_what_a_killed_run_left(study, live, len(left))
             if study.spec.train_together:
                 train_together(context, progress, study.folder / "together")
             outcome = run_trials(context, executor, study.folder, progress, after_a_trial)
@@ -319,12 +317,14 @@ def _check_before_start(study: Study, executor: Executor) -> None:
         study.progress.message(line)
 
 
-def _remove_left_over_deployments(study: Study) -> None:
-    """Delete what a killed run has left standing by the hour, before anything else takes its time."""
+def _take_up_what_a_killed_run_left(study: Study, live: LiveReport, n_left: int) -> None:
+    """Delete what stands by the hour, and write results that know all finished trials, before anything else takes its time."""
     if any(is_paid(item.config) for item in study.planned):
         from tunecurve.learners.hosted.build import remove_left_overs
 
         remove_left_overs(study.account)
+    if 0 < n_left < len(study.planned):
+        live.after_a_trial(study.known_failures())
 
 
 class _CallableModule(ModuleType):
