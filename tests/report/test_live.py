@@ -116,8 +116,11 @@ def test_a_report_that_is_put_off_is_drawn_while_the_next_trial_runs(rows_file, 
         "tunecurve.report.live.write_report",
         lambda folder, results: drawn.append(len(results.finished)) or time.sleep(0.1),
     )
-    learner, results = run_waiting(rows_file, tmp_path, lambda: len(tuned_on(tmp_path)) == 1 and drawn[-1:])
-    assert learner.was_ready == [len(results.finished) - 1]
+    learner, results = run_waiting(
+        rows_file, tmp_path, lambda: len(tuned_on(tmp_path)) == 1 and drawn[-1] == len(read_results(tmp_path).finished)
+    )
+    assert learner.was_ready
+    assert drawn[-1] == len(results.finished)
 
 
 def test_a_writing_that_goes_wrong_beside_a_trial_is_done_again(rows_file, tmp_path, monkeypatch):
