@@ -91,7 +91,10 @@ class LiveReport:
             self._later.at(due_at)
 
     def _write(self, failures: Mapping[Trial, str], *, is_drawn: bool) -> Results:
-        started = self._numbers.catch_up()
+        started = time.monotonic()
+        self._numbers.catch_up()
+        if is_drawn:
+            self._drawing.catch_up()
         results = self.builder.build(failures)
         results = replace(
             results, forecast_history=self._what_was_forecast(results, is_drawn=is_drawn), folder=self.folder
@@ -99,7 +102,7 @@ class LiveReport:
         write_checked_json(self.folder / RESULTS, results)
         self._numbers.took(started)
         if is_drawn:
-            started = self._drawing.catch_up()
+            started = time.monotonic()
             write_report(self.folder, results)
             self._drawing.took(started)
         return results
@@ -125,10 +128,9 @@ class _Pace:
     def fall_behind(self) -> None:
         self.behind_since = min(self.behind_since, time.monotonic())
 
-    def catch_up(self) -> float:
-        """Note that it is done from now on; return the time."""
+    def catch_up(self) -> None:
+        """Note that what is there now is about to be done; what comes meanwhile is not in it."""
         self.behind_since = math.inf
-        return time.monotonic()
 
     def took(self, started: float) -> None:
         ended = time.monotonic()
