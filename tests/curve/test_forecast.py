@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from tunecurve.curve.answer import Verdict
 from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
+from tunecurve.curve.next_sizes import no_verdict, runs_in_words, sizes_up_to
 from tunecurve.curve.plateau import why_another_step
 from tunecurve.curve.priors import prior_table
 from tunecurve.curve.units import in_digits
@@ -72,6 +74,43 @@ def test_a_first_study_is_proposed_wherever_the_curve_stands(scores: list[float]
     assert study.sentence.startswith("To find out" if narrows else "No study of up to")
     has_no_width = not narrows and study.width_now < 0.01
     assert ("more test rows may not bear that out" in study.sentence) == has_no_width
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rows", "expected"),
+    [
+        ([], 100.0, [7, 25, 100]), ([], 400.0, [25, 100, 400]), ([24.0], 48.0, [12, 48]), ([24.0], 96.0, [48, 96]),
+        ([24.0], 192.0, [48, 192]), ([6.0, 24.0], 48.0, [48]), ([6.0, 24.0], 96.0, [96]), ([6.0, 24.0], 192.0, [48, 192]),
+    ],
+)  # fmt: skip
+def test_sizes_up_to_a_next_study_are_as_many_as_are_asked_for_and_two_to_four_times_apart(
+    sizes: list[float], rows: float, expected: list[float]
+) -> None:
+    proposed = sizes_up_to(rows, sizes)
+    assert proposed == expected
+    assert all(2 * small <= large <= 4 * small for small, large in pairwise(sorted([*sizes, *proposed])))
+    assert f"Measure {len(expected)} more, so that each size is 2 to 4 times" in no_verdict(sizes, proposed)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"), [([24.0], "48 and 96 rows (3 seeds at the largest)"), ([6.0, 24.0], "96 rows (3 seeds)")]
+)
+def test_a_first_study_names_as_many_sizes_as_its_refusal_counts(sizes: list[float], said: str) -> None:
+    forecast = forecast_curve(CurvePoints(sizes, [60.0, 68.0][-len(sizes) :]))
+    assert forecast.first_study is not None
+    assert forecast.refusal is not None
+    assert f"To find out, train on {said}: " in forecast.first_study.sentence
+    assert forecast.first_study.sizes[-1] == forecast.first_study.rows
+    assert f"Measure {len(forecast.first_study.sizes)} more," in forecast.refusal
+
+
+def test_one_run_of_one_size_is_no_each() -> None:
+    assert [runs_in_words(sizes, seeds) for sizes in ([5.0], [5.0, 9.0]) for seeds in (1, 3)] == [
+        "one run",
+        "3 seeds",
+        "one run each",
+        "3 seeds at the largest",
+    ]
 
 
 @pytest.mark.parametrize("n", [1.0, 5.0, 10.0])

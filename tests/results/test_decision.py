@@ -513,6 +513,23 @@ def test_a_size_that_is_missing_is_taken_from_the_labelled_rows_before_more_are_
     assert decision.next_step.more_labels == labels
 
 
+@pytest.mark.parametrize(("share", "is_told"), [(2.5, True), (0.0, False)])
+def test_the_main_risk_of_no_leak_names_parts_that_stay(share, is_told):
+    own = point(
+        train_size=800,
+        bleu=80.0,
+        leak_documents=score(0.0, bound=7.2),
+        leak_parts_documents=score(share),
+        unanswered=0.0,
+    )
+    test_set = replace(results_of().test_set, leaks=leak_entry(40, 40, 40.0, TestRows(40, 40), Questions()))
+    results = study(points=[point("floor", 0, bleu=20.0), own], test_set=test_set)
+    risk = decide_study(results).risk
+    assert risk.text.startswith("No leak was found in the 40 documents")
+    assert risk.text.endswith(", but parts of values stay in 1 of them (2.5 %).") == is_told
+    assert dict(decision_lines(results))["main risk"] == risk.text
+
+
 @pytest.mark.parametrize("n_sizes", [0, 1, 2])
 def test_what_a_first_study_trains_on_says_nothing_of_labels(n_sizes):
     """The engine knows measured points only: which rows are labelled, the decision says."""

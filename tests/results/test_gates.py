@@ -322,3 +322,21 @@ def test_no_leak_is_said_with_the_most_that_may_leak():
     )
     assert leak_sentence(point(macro_f1=3.0), rows_of(), [], 100) == ""
     assert leak_sentence(None, rows_of(), [], 100) == ""
+
+
+@pytest.mark.parametrize(
+    ("share", "n_judged", "said"),
+    [
+        (200 / 95, 95, "No leak was found in the 95 documents with personal data (with 95 % confidence at most 3.0 % leak), but parts of "
+         "values stay in 2 of them (2.1 %)"),
+        (650 / 95, 95, " leak), but parts of values stay in about 6.5 of them (6.8 %)"),
+        (2.0, None, "leak some of it (with 95 % confidence at most 3.0 %), but parts of values stay in 2.0 % of them"),
+        (0.0, 95, " leak)"),
+        (None, 95, " leak)"),
+    ],
+)  # fmt: skip
+def test_parts_that_stay_are_told_where_no_leak_is_found(share, n_judged, said):
+    best = point(leak_documents=score(0.0, bound=3.0), leak_parts_documents=score(share))
+    told = leak_sentence(best, rows_of(), [], n_judged)
+    assert told.endswith(said)
+    assert "parts" not in leak_sentence(point(leak_documents=score(0.0, bound=3.0)), rows_of(), [], n_judged)

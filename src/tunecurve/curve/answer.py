@@ -238,7 +238,10 @@ class StudySize(Record):
 
 @dataclass(frozen=True)
 class FirstStudy(Record):
-    """How many rows to label to find out: the smallest study that brings most of what the best would."""
+    """How many rows to train on to find out: the smallest study that brings most of what the best would.
+
+    In a study of labelled rows that is one within them, where they hold the sizes that are missing for a verdict.
+    """
 
     rows: float
     seeds: int
@@ -247,7 +250,10 @@ class FirstStudy(Record):
     """Of the 80 % interval at `wanted_n`, in units of the score."""
     width_then: float
     options: list[StudySize]
+    """What was weighed, however many rows are labelled."""
     sentence: str
+    sizes: list[float] = field(default_factory=list)
+    """To train on, smallest first; empty in older results."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +274,7 @@ class CurveAnswer(Record):
     notes: list[str] = field(default_factory=list)
     """What a reader must know: broken runs suspected, sizes that are speculative, replicates missing."""
     first_study: FirstStudy | None = None
-    """With a refusal: how many rows to label to find out."""
+    """With a refusal: how many rows to train on to find out."""
 
     @property
     def trusted(self) -> list[SizeForecast]:

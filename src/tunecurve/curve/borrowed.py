@@ -14,6 +14,7 @@ import numpy as np
 
 from tunecurve.curve.answer import FirstStudy, StudySize
 from tunecurve.curve.calibration import smaller_falls
+from tunecurve.curve.next_sizes import in_words, runs_in_words, sizes_in_hand, sizes_up_to
 from tunecurve.curve.points import Floats, PreparedCurve
 from tunecurve.curve.predictive import Predictive
 
@@ -75,7 +76,7 @@ def rows_to_find_out(predictive: Predictive) -> FirstStudy:
     from the forecast, the curves are reweighed, and the 80 % interval of the score far beyond is averaged.
     """
     curve = predictive.curve
-    measured = len(curve.size) - curve.starts
+    measured = measured_sizes(curve)
     studies = [predictive.last_size * step for step in NEXT_STEPS] if measured else list(FIRST_STUDIES)
     wanted = WANTED_BEYOND * studies[-1]
     score = predictive.curve_scores(np.array([wanted]))[:, 0]
@@ -86,17 +87,64 @@ def rows_to_find_out(predictive: Predictive) -> FirstStudy:
     narrowest = min(options, key=lambda option: option.width)
     gained = now - narrowest.width
     best = next((option for option in options if now - option.width >= ENOUGH * gained > 0), narrowest)
-    rows, seeds = best.rows, best.seeds
-    known = float(curve.size[-1]) if measured else 0.0
-    smaller = ", ".join(f"{n:,}" for n in sorted({round(rows / 16), round(rows / 4)}) if n > known)
-    sizes = f"{smaller} and {rows:,g}" if smaller else f"{rows:,g}"
-    runs = "one run each" if seeds == 1 else f"{seeds} seeds at the largest"
-    interval = f"the 80 % interval of the expected score at n={wanted:g}"
-    if gained > 0:
-        sentence = f"To find out, train on {sizes} rows ({runs}): {interval} is {now:.3g} wide now, and about {best.width:.3g} then."
-    else:
-        sentence = f"No study of up to {studies[-1]:g} rows is expected to narrow {interval}, {now:.3g} wide now{NO_WIDTH * (now < 0.01)}."
-    return FirstStudy(rows, seeds, wanted, now, best.width, options, sentence)
+    sizes = sizes_up_to(best.rows, measured_sizes(curve))
+    study = FirstStudy(best.rows, best.seeds, wanted, now, best.width, options, "", sizes)
+    return replace(study, sentence=_said(study) if gained > 0 else _nothing_narrows(study, studies[-1]))
+
+
+def within_labelled(study: FirstStudy, predictive: Predictive, labelled: int) -> FirstStudy:
+    """Return the next study of somebody who has labelled rows: the sizes missing for a verdict from them, where it asked for more.
+
+    Parameters
+    ----------
+    study : FirstStudy
+        As `rows_to_find_out` returns it.
+    predictive : Predictive
+        Of the same curve.
+    labelled : int
+        Rows that are labelled already. What goes beyond them, and beyond the largest size, is said to be labelled first.
+    """
+    measured = measured_sizes(predictive.curve)
+    last = max(measured, default=0.0)
+    to_label = max(0, round(study.rows - max(labelled, last)))
+    in_hand = sizes_in_hand(measured, labelled) if to_label else []
+    narrows = study.width_then < study.width_now
+    if not in_hand:
+        return replace(study, sentence=_said(study, to_label)) if narrows else study
+    if in_hand[-1] <= last:
+        return replace(study, sizes=in_hand, sentence=_with_labels(study, to_label) if narrows else study.sentence)
+    score = predictive.curve_scores(np.array([study.wanted_n]))[:, 0]
+    width = _width_after(predictive, in_hand[-1], 1, score)
+    own = replace(study, rows=in_hand[-1], seeds=1, width_then=width, sizes=in_hand)
+    return replace(own, sentence=_said(own) if width < own.width_now else _nothing_narrows(own, own.rows))
+
+
+def measured_sizes(curve: PreparedCurve) -> list[float]:
+    """Return the sizes of a curve, smallest first, without a start that stands for them."""
+    return [] if curve.starts else [float(size) for size in curve.size]
+
+
+def _interval(study: FirstStudy) -> str:
+    return f"the 80 % interval of the expected score at n={study.wanted_n:g}"
+
+
+def _said(study: FirstStudy, to_label: int = 0) -> str:
+    how = f"{to_label:,} to label; " * bool(to_label) + runs_in_words(study.sizes, study.seeds)
+    widths = f"is {study.width_now:.3g} wide now, and about {study.width_then:.3g} then"
+    return f"To find out, train on {in_words(study.sizes)} ({how}): {_interval(study)} {widths}."
+
+
+def _with_labels(study: FirstStudy, to_label: int) -> str:
+    widths = f"is {study.width_now:.3g} wide now, and would be about {study.width_then:.3g}"
+    rows = f"{in_words([study.rows])} ({to_label:,} to label)"
+    return f"The labelled rows hold no larger size: {_interval(study)} {widths} with {rows}."
+
+
+def _nothing_narrows(study: FirstStudy, largest: float) -> str:
+    said = (
+        f"No study of up to {largest:g} rows is expected to narrow {_interval(study)}, {study.width_now:.3g} wide now"
+    )
+    return f"{said}{NO_WIDTH * (study.width_now < 0.01)}."
 
 
 def _width_after(predictive: Predictive, rows: float, seeds: int, score: Floats) -> float:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tunecurve.curve.answer import BackTest, CurveAnswer, Gain, Interval, MeasuredSize, SizeForecast, Spread
-from tunecurve.curve.borrowed import FIRST_SIZES, SHARE_OF_THE_FLOOR, rows_to_find_out, with_start
+from tunecurve.curve.borrowed import FIRST_SIZES, SHARE_OF_THE_FLOOR, measured_sizes, rows_to_find_out, with_start
 from tunecurve.curve.collapse import jump_notes, odd_run_notes, rerun_notes
 from tunecurve.curve.decision import Prices, decide
 from tunecurve.curve.deltas import default_delta
 from tunecurve.curve.drops import drop_note, find_drops
 from tunecurve.curve.kinds import FEWEST_SIZES
+from tunecurve.curve.next_sizes import no_verdict
 from tunecurve.curve.plateau import find_plateau, is_speculative, judge
 from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays, prepare
 from tunecurve.curve.predictive import Predictive, predict
@@ -238,13 +239,8 @@ def _borrowed(
     """With fewer than three sizes: a forecast borrowed from other curves, no verdict, and what to measure."""
     sizes, measured = len(curve.size), _measured(curve)
     asked = _asked_sizes(at or (() if sizes else FIRST_SIZES), float(curve.size[-1]) if sizes else 1.0)
-    refusal = (
-        f"No verdict from {sizes or 'no'} training size{'s' * (sizes != 1)}: with fewer than {FEWEST_SIZES} sizes "
-        f"the bend of the curve is unknown. Measure {FEWEST_SIZES - sizes} more, so that each "
-        "size is 2 to 4 times the next smaller one."
-    )
     if started is None:
-        nothing = f"{refusal} {NO_START if floor is None else FLOOR_OF_A_LOSS}"
+        nothing = f"{no_verdict((), ())} {NO_START if floor is None else FLOOR_OF_A_LOSS}"
         return Forecast(points=measured, refusal=nothing, notes=notes)
     predictive = predict(started, kind)
     entries = [replace(entry, borrowed=True, gain=None) for entry in forecasts_at(predictive, asked)]
@@ -253,7 +249,7 @@ def _borrowed(
     return Forecast(
         points=measured,
         forecasts=entries,
-        refusal=refusal,
+        refusal=no_verdict(measured_sizes(started), study.sizes),
         notes=[*notes, note],
         first_study=study,
         predictive=predictive,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunecurve.findings import Finding, blocked
-from tunecurve.metrics.leak_names import LEAKS
+from tunecurve.metrics.leak_names import LEAKING_PARTS, LEAKS
 from tunecurve.results.points import best_point
 from tunecurve.results.records.points import Comparison, MetricResult, Point
 from tunecurve.results.records.test_set import TestSet
@@ -68,8 +68,24 @@ def leak_sentence(best: Point | None, test_set: TestSet, findings: Sequence[Find
     if score.estimate == 0 and n_judged:
         of_groups = test_set.leaks.bound_of_groups if test_set.leaks and test_set.n_groups < test_set.n_rows else None
         groups = "" if of_groups is None else f", and at most {percent(of_groups)} of their groups"
-        return f"No leak was found in the {n_judged:,} documents with personal data ({bound} leak{groups}){aside}"
-    return f"{percent(score.estimate)} of the documents with personal data still leak some of it ({bound}){aside}"
+        return f"No leak was found in the {n_judged:,} documents with personal data ({bound} leak{groups}){_parts(best, n_judged)}{aside}"
+    parts = _parts(best, None) if score.estimate == 0 else ""
+    return (
+        f"{percent(score.estimate)} of the documents with personal data still leak some of it ({bound}){parts}{aside}"
+    )
+
+
+def _parts(best: Point, n_judged: int | None) -> str:
+    """Return in how many documents parts of values stay, of seeds on average; empty where none does or nobody has looked."""
+    share = best.scores[LEAKING_PARTS].estimate if LEAKING_PARTS in best.scores else None
+    if not share:
+        return ""
+    if not n_judged:
+        return f", but parts of values stay in {percent(share)} of them"
+    count = share * n_judged / 100.0
+    is_whole = abs(count - round(count)) < DUST * n_judged
+    of_them = f"{round(count):,}" if is_whole else f"about {count:,.1f}"
+    return f", but parts of values stay in {of_them} of them ({percent(share)})"
 
 
 def without_dust(value: float) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tunecurve.curve.answer import FirstStudy, NextRound, SettlingStep, Stop, Verdict
 from tunecurve.curve.decision import labels_missing
-from tunecurve.curve.kinds import FEWEST_SIZES
+from tunecurve.curve.next_sizes import LEAST_STEP, in_words, sizes_in_hand
 from tunecurve.curve.plateau import BEST_SCORE, NOTHING_SHOWN, why_another_step
 from tunecurve.curve.power import MOST_SEEDS
 from tunecurve.curve.targets import TRUSTED_MULTIPLE
@@ -26,10 +26,6 @@ from tunecurve.results.test_set.entries import about
 from tunecurve.results.test_set.next_rows import MOST_TIMES, rows_in_question
 from tunecurve.wording import chance_in_words
 
-# A size that is less than so many times the largest one tells hardly more than that one.
-LEAST_STEP = 1.25
-# Half the smallest size is proposed down to so many rows.
-FEWEST_ROWS = 4
 OTHER_MODEL = NextStep("training", "try a larger model, another recipe, or other kinds of rows")
 
 
@@ -152,24 +148,14 @@ class _OneLearner:
     def _first_step(self, first: FirstStudy) -> NextStep:
         """Return the study that narrows the forecast most; where it takes labels, the missing sizes from the rows in hand."""
         to_label = self._to_label(first.rows)
-        in_hand = self._sizes_in_hand() if to_label else []
+        in_hand = (
+            sizes_in_hand([point.n for point in self.forecast.points], self.results.data.n_pool) if to_label else []
+        )
         if in_hand:
-            names = " and ".join(f"{n:,}" for n in in_hand)
-            return NextStep("size", f"train on {names} rows, which are labelled already", 0, len(in_hand))
-        what = f"train on {first.rows:,.0f} rows{self._labelled(first.rows) or f' ({to_label:,} to label)'}"
-        return NextStep("size", what, to_label, first.seeds)
-
-    def _sizes_in_hand(self) -> list[int]:
-        """Return the sizes missing for a verdict, larger ones first, within the labelled rows; none where those hold too few."""
-        sizes, pool = [point.n for point in self.forecast.points], self.results.data.n_pool
-        found: list[int] = []
-        while sizes and len(sizes) < FEWEST_SIZES:
-            larger, smaller = min(2 * max(sizes), pool), min(sizes) / 2
-            if larger < LEAST_STEP * max(sizes) and smaller < FEWEST_ROWS:
-                return []
-            found.append(int(larger if larger >= LEAST_STEP * max(sizes) else smaller))
-            sizes.append(found[-1])
-        return sorted(found)
+            return NextStep("size", f"train on {in_words(in_hand)}, which are labelled already", 0, len(in_hand))
+        sizes = first.sizes or [first.rows]
+        labels = f" ({to_label:,} to label)" if to_label else ", which are labelled already"
+        return NextStep("size", f"train on {in_words(sizes)}{labels}", to_label, len(sizes) - 1 + first.seeds)
 
     def _unclear(self, verdict: Verdict) -> _Choice:
         rows = rows_in_question(self.results.test_set.next_rows, verdict, self.learner)

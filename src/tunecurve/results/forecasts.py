@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tunecurve.atlas.answers import AtlasGains, borrowed_advice
 from tunecurve.atlas.load import load_atlas
 from tunecurve.curve.answer import CurveAnswer
+from tunecurve.curve.borrowed import within_labelled
 from tunecurve.curve.decision import candidate_sizes
-from tunecurve.curve.forecast import CurvePoints, Prices, forecast_curve
+from tunecurve.curve.forecast import CurvePoints, Forecast, Prices, forecast_curve
 from tunecurve.curve.intervals import mean_of_seeds
+from tunecurve.curve.next_sizes import no_verdict
 from tunecurve.curve.paired import PairedSizes
 from tunecurve.results.points import ScoredPoint, ScoredTrial
 from tunecurve.results.records.advice import Disagreement, LearnerForecast
@@ -97,6 +99,7 @@ class Forecaster:
             kind=self.kinds.get(learner) if is_tuned else None,
             settled=not is_tuned or learner not in self.unsettled,
         )
+        answer = _of_labelled_rows(answer, self.n_labelled)
         parts = {name: value for name, value in vars(answer).items() if name != "predictive"}
         return LearnerForecast(**parts, borrowed=_borrowed(answer, metric.name, advice.prior))
 
@@ -123,6 +126,15 @@ def prices_of(advice: AdviceSpec, n_labelled: int = 0) -> Prices:
         miss_penalty=advice.miss_penalty,
         labelled=n_labelled,
     )
+
+
+def _of_labelled_rows(answer: Forecast, n_labelled: int) -> Forecast:
+    """Return the forecast with what to measure next by the rows that are labelled, where there is no verdict for want of sizes."""
+    if answer.first_study is None or answer.predictive is None:
+        return answer
+    first = within_labelled(answer.first_study, answer.predictive, n_labelled)
+    measured = [point.n for point in answer.points]
+    return replace(answer, refusal=no_verdict(measured, first.sizes, n_labelled), first_study=first)
 
 
 def _borrowed(answer: CurveAnswer, metric_name: str, prior: str | None) -> AtlasGains | None:
