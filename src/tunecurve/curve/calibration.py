@@ -30,6 +30,8 @@ from tunecurve.curve.priors import prior_table
 # The lowest CRPS on five data sets: 80 % intervals, one run a size shown, hold 88 % of runs there for 97 % before, on three others 85 % for
 # 97 % (`benchmarks/forecast/tfidf_spread.py`).
 TFIDF_SPREAD = 0.75
+# So that intervals of scores without a best value hold curves that stop and curves that go on (`benchmarks/forecast/no_best_value.py`).
+ENDLESS_SPREAD = 1.4
 
 
 def spread_factors(kind: str, doublings: Floats, sizes: int, *, replicated: bool) -> tuple[Floats, Floats]:
@@ -88,10 +90,17 @@ def recalibrate(log_error: Floats, kind: str, doublings: Floats, sizes: int, *, 
 
 def narrower(log_error: Floats, doublings: Floats, sizes: int) -> Floats:
     """Return draws (n_draws, n_at) of the log error of TF-IDF from three sizes on, `TFIDF_SPREAD` times as far from their median."""
-    if sizes < FEWEST_SIZES:
-        return log_error
+    return log_error if sizes < FEWEST_SIZES else _stretched(log_error, doublings, TFIDF_SPREAD)
+
+
+def wider(log_error: Floats, doublings: Floats) -> Floats:
+    """Return draws (n_draws, n_at) of the log error of a score without a best value, `ENDLESS_SPREAD` times as far from their median."""
+    return _stretched(log_error, doublings, ENDLESS_SPREAD)
+
+
+def _stretched(log_error: Floats, doublings: Floats, factor: float) -> Floats:
     middle = np.median(log_error, axis=0)
-    return middle + (log_error - middle) * TFIDF_SPREAD ** np.clip(doublings, 0.0, 1.0)
+    return middle + (log_error - middle) * factor ** np.clip(doublings, 0.0, 1.0)
 
 
 def smaller_falls(log_error: Floats, last: float, doublings: Floats, sizes: int) -> Floats:

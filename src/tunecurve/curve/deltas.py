@@ -8,6 +8,8 @@ from tunecurve.curve.predictive import Predictive
 
 # Default gain per doubling that matters: one point of a 0-100 metric, or one per cent of the last loss.
 DEFAULT_DELTA_PERCENT = 1.0
+# Of a metric without a best value: this share of the spread of the points.
+DEFAULT_DELTA_SPREAD = 0.05
 
 
 def default_delta(predictive: Predictive) -> float:
@@ -18,6 +20,8 @@ def default_delta(predictive: Predictive) -> float:
 def matters_by_default(predictive: Predictive) -> float:
     """Gain per doubling that matters where nobody says so, in score units."""
     scale = predictive.curve.scale
+    if scale.spread is not None:
+        return DEFAULT_DELTA_SPREAD * scale.spread
     last_error = float(np.exp(predictive.curve.log_error[-1]))
     return DEFAULT_DELTA_PERCENT * (1.0 if scale.kind == "bounded" else last_error / 100.0) * scale.unit
 

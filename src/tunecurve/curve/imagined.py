@@ -100,7 +100,7 @@ def _with_size(curve: PreparedCurve, size: float, outcome: float) -> PreparedCur
     error, last = float(np.exp(outcome)), float(np.exp(curve.log_error[-1]))
     seed = curve.seed_variance * (last / error) ** 2 * (size / curve.size[-1]) ** -SEED_VARIANCE_EXPONENT
     share = 1.0
-    if curve.scale.kind == "bounded":  # the variance of a share of rows
+    if curve.scale.has_two_ends:  # the variance of a share of rows
         share = max(100.0 - error, LEAST_RIGHT) * last / (max(100.0 - last, LEAST_RIGHT) * error)
     own = curve.own_test_variance * share
     return replace(

@@ -174,7 +174,7 @@ def _no_gain(predictive: Predictive, delta: float, rising: float, expected: floa
             sentence += SEEDS_TOO
         return Verdict(NOTHING_SHOWN, sentence, rising, expected, [], "test set")
     sentence = f"Flat: {numbers}; a gain of {delta:.3g} or more has probability {chance_in_words(rising, few='only ')}."
-    if shows == 0.0 and predictive.curve.scale.kind == "bounded":
+    if shows == 0.0 and predictive.curve.scale.has_two_ends:
         sentence += NOT_CHECKED
     return Verdict("flat", sentence, rising, expected, [])
 

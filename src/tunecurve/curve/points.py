@@ -36,6 +36,9 @@ PRIOR_SEED_SHARE = {"bounded": 0.04, "loss": 0.01}
 # the noise of a run no longer shrinks with the error, and 100 is not infinitely better than 99.9.
 CEILING_OFFSET = 1.0
 SMALLEST_LOSS = 1e-9
+# A metric without a best value is forecast as if its range ended so many spreads of the points beyond their best and worst score: of
+# simulated curves that stop and that go on, intervals held about as many as they say (`benchmarks/forecast/no_best_value.py`).
+SPREADS_BEYOND, SPREADS_BELOW = 1.5, 1.0
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,18 @@ class Scale:
     """``"max"`` or ``"min"``: whether larger or smaller scores are better."""
     best: float
     unit: float
+    spread: float | None = None
+    """Of the points of a metric without a best value, which its stand-in range is made of; else None."""
 
     @property
     def kind(self) -> str:
-        """``"bounded"`` for metrics with two ends (errors in per cent of the range), else ``"loss"``."""
-        return "bounded" if self.low is not None and self.high is not None else "loss"
+        """``"bounded"`` for metrics with two ends (errors in per cent of the range) or a stand-in for them, else ``"loss"``."""
+        return "bounded" if self.has_two_ends or self.spread is not None else "loss"
+
+    @property
+    def has_two_ends(self) -> bool:
+        """Whether the metric itself has a lowest and a highest score, so that test rows say how far a score is luck."""
+        return self.low is not None and self.high is not None
 
     @property
     def sign(self) -> float:
@@ -78,8 +88,8 @@ class Scale:
 def make_scale(score_range: tuple[float | None, float | None], direction: str, scores: Floats) -> Scale:
     """Build the `Scale` of a metric.
 
-    A metric with no best value (a reward to maximise, a log-likelihood to minimise) gets a stand-in: five times the
-    observed spread beyond the best observed score. Forecasts stop there.
+    A metric with no best value (a reward, an Elo rating) gets a stand-in: one and a half times the observed spread beyond the best
+    observed score, where forecasts stop, in a range that begins one spread below the worst.
 
     Raises
     ------
@@ -108,8 +118,10 @@ def make_scale(score_range: tuple[float | None, float | None], direction: str, s
             "would end; expected a range with both ends, such as 0,100, or direction min for a loss."
         )
     if best is None:
-        best = float(better_end((scores.min() - 5 * spread, scores.max() + 5 * spread), direction))
-        return Scale(low, high, direction, best, 1.0)
+        beyond = SPREADS_BEYOND * spread
+        best = float(better_end((scores.min() - beyond, scores.max() + beyond), direction))
+        unit = (float(np.ptp(scores)) + (SPREADS_BEYOND + SPREADS_BELOW) * spread) / 100.0
+        return Scale(low, high, direction, best, unit, spread)
     unit = (high - low) / 100.0 if low is not None and high is not None else 1.0
     if unit == 1.0 and scores.size and not (low is not None and high is not None):
         unit = max(float(np.abs(scores - best).max()), 1e-12)
@@ -287,7 +299,7 @@ def _test_set_variance(
     points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
 ) -> tuple[Floats, float]:
     """As `test_set_variance`; none where the number of test rows is not told, or says nothing of the metric."""
-    if points.n_test is None or scale.kind != "bounded":
+    if points.n_test is None or not scale.has_two_ends:
         return np.zeros(len(error)), 0.0
     return test_set_variance(np.asarray(points.n_test, float), member, runs, error)
 

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tunecurve.curve.calibration import narrower, recalibrate, smaller_falls
+from tunecurve.curve.calibration import narrower, recalibrate, smaller_falls, wider
 from tunecurve.curve.kinds import FEWEST_SIZES, kind_probabilities
 from tunecurve.curve.points import CEILING_OFFSET, SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
 from tunecurve.curve.posterior import CurveDraws, draw_curves, explain, fit, normal_scores
@@ -148,6 +148,8 @@ class Predictive:
         if any(prior.kind == LANGUAGE_MODEL for prior in self.priors):
             result = recalibrate(result, LANGUAGE_MODEL, doublings, sizes, replicated=replicated)
             result = narrower(result, doublings, sizes) if self.kind == TFIDF else result
+        if self.curve.scale.spread is not None:
+            result = wider(result, doublings)
         return smaller_falls(result, float(self.curve.log_error[-1]), doublings, sizes)
 
     @property
@@ -210,9 +212,10 @@ def predict(curve: PreparedCurve, kind: str | None = None, draws: int = DRAWS) -
     ----------
     curve : PreparedCurve
     kind : {"language-model", "classical", "tfidf"}, optional
-        What was trained; by default its probabilities (`tunecurve.curve.kinds`).
+        What was trained; by default its probabilities (`tunecurve.curve.kinds`), and always for a score without a best value.
     draws : int
     """
+    kind = None if curve.scale.spread is not None else kind
     chances = kind_probabilities(curve, kind)
     context = float(curve.log_error[-1]), float(curve.size[-1])
     priors = [prior_from(name, prior_table()[name], *context) for name in chances]

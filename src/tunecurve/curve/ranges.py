@@ -38,8 +38,8 @@ ROUND_DECIMALS = {100.0: 1, 1.0: 2}
 RATE_RANGE = " For a rate of errors in per cent give --range 0,100{or_fraction}."
 # What is said where scores are beyond what per cents, coefficients and losses can be.
 ENDLESS = (
-    "Scores {beyond} in {n} of {sizes} sizes: read as a score without a best value, whose forecasts stop at five times the spread of "
-    "the points beyond the best one; if that is wrong, mend them or give --range LO,HI."
+    "Scores {beyond} in {n} of {sizes} sizes: read as a score without a best value, whose forecasts stop at one and a half times the "
+    "spread of the points beyond the best one; if that is wrong, mend them or give --range LO,HI."
 )
 # Fewer sizes beyond may be slips of the pen, as 943 for 94.3, and fewer than this share of them, too.
 FEWEST_BEYOND, SHARE_BEYOND = 2, 0.5
@@ -215,5 +215,5 @@ def _decimals(score: float) -> int:
 
 def unused_rows(points: CurvePoints, scale: Scale) -> Iterator[str]:
     """Say where test rows were told and a metric without two ends makes no use of them."""
-    if points.n_test is not None and points.bootstrap_draws is None and scale.kind != "bounded":
+    if points.n_test is not None and points.bootstrap_draws is None and not scale.has_two_ends:
         yield f"The {_rows_shown(points)} test rows are not used: they say nothing of a score without two ends."
