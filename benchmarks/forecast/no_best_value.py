@@ -71,7 +71,7 @@ def main() -> None:
     """Print the table by family, by number of sizes and by how far ahead."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--curves", type=int, default=150, help="of each family")
-    parser.add_argument("--fewest", type=int, default=3, help="sizes")
+    parser.add_argument("--fewest", type=int, default=3, help="sizes, 2 or more")
     parser.add_argument("--most", type=int, default=6, help="sizes")
     parser.add_argument("--seed", type=int, default=29)
     asked = parser.parse_args()
@@ -81,7 +81,9 @@ def main() -> None:
         for _ in range(asked.curves):
             sizes = int(generator.integers(asked.fewest, asked.most + 1))
             for ahead, row in zip(AHEAD, outcomes(family, sizes, generator), strict=True):
-                groups = ["8 times"] if ahead > 4.0 else ["all to 4 times", family, f"{sizes} sizes", f"{ahead:g} times"]
+                groups = (
+                    ["8 times"] if ahead > 4.0 else ["all to 4 times", family, f"{sizes} sizes", f"{ahead:g} times"]
+                )
                 groups += [f"{family}, 8 times"] if ahead > 4.0 else []
                 for group in groups:
                     found.setdefault(group, []).append(row)

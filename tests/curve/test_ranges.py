@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tunecurve.curve.forecast import forecast_curve
 from tunecurve.curve.points import CurvePoints, prepare
-from tunecurve.curve.ranges import counted_end, unused_rows, usual_range
+from tunecurve.curve.ranges import DOUBTFUL, counted_end, unused_rows, usual_range
 
 SIZES = [50.0, 100.0, 200.0, 400.0]
 
@@ -71,3 +72,55 @@ def test_rows_are_unused_only_without_two_ends() -> None:
     assert list(unused_rows(points, prepare(points, (0.0, 100.0), "min").scale)) == []
     (said,) = unused_rows(points, prepare(points, (0.0, None), "min").scale)
     assert "200 test rows are not used" in said
+
+
+@pytest.mark.parametrize(
+    ("scores", "ends"),
+    [
+        ([-1.4, -0.21, 0.31, 0.45], (-2.0, 1.0)),
+        ([-3.1, -0.5, 0.22, 0.61], (-4.0, 1.0)),
+        ([-0.9, -0.5, 0.22, 0.61], (-1.0, 1.0)),
+        ([-1.4, 5.0, 12.0, 31.0], (-100.0, 100.0)),
+        ([-3.5, -2.1, -1.4, -1.1], (None, None)),
+        ([-0.9, -0.6, -0.4, -0.3], (-1.0, 1.0)),
+        ([-1.1, -1.4, -2.1, -3.5], (-100.0, 100.0)),  # it falls, and may be a loss with its sign turned
+    ],
+)
+def test_below_minus_one_are_coefficients_of_determination_or_scores_without_ends(
+    scores: list[float], ends: tuple[float | None, float | None]
+) -> None:
+    found, said = usual_range(scores, "max", CurvePoints(SIZES, scores))
+    assert found == ends
+    assert said is not None
+
+
+def test_an_r2_is_forecast_between_fractions() -> None:
+    answer = forecast_curve(CurvePoints([50, 100, 200, 400, 800], [-1.4, -0.21, 0.31, 0.45, 0.52]), at=[1600])
+    low, high = answer.forecasts[0].interval_80
+    assert 0.3 < low < 0.52 < high < 0.9
+    assert answer.verdict is not None
+    assert answer.verdict.word != "flat"
+
+
+@pytest.mark.parametrize(
+    ("per_cent", "n_test"), [([41.2, 35.1, 30.6, 28.1], 1000), ([12.0, 8.0, 5.0, 4.0], 200), ([4.12, 3.51], 10_000)]
+)
+def test_errors_in_fractions_are_doubted_where_they_are_in_per_cent(per_cent: list[float], n_test: int) -> None:
+    sizes = SIZES[: len(per_cent)]
+    doubts = []
+    for share in (1.0, 0.01):
+        scores = [round(share * score, 6) for score in per_cent]
+        (_, high), said = usual_range(scores, "min", CurvePoints(sizes, scores, n_test=n_test))
+        assert high is None
+        assert said is not None
+        doubts.append(said.startswith(DOUBTFUL))
+    assert doubts[0] == doubts[1]
+
+
+def test_what_is_a_rate_in_per_cent_is_at_least_doubted_in_fractions() -> None:
+    points = CurvePoints(SIZES, [0.318, 0.274, 0.246, 0.212], n_test=500)
+    (_, high), said = usual_range(points.score, "min", points)
+    assert high is None
+    assert said is not None
+    assert said.startswith(DOUBTFUL)
+    assert "--range 0,1 (fractions of 1)" in said

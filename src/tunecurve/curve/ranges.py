@@ -18,6 +18,11 @@ from tunecurve.curve.runs import MEAN_OF_RUNS
 FRACTIONS = "All scores lie within 0 to 1 and are read as fractions of 1, as with --range 0,1; if they are per cent, give --range 0,100."
 # What is said where scores below 0 decide the range.
 COEFFICIENTS = "Scores below 0: read as a coefficient from {end:g} below to {end:g} above zero, such as a correlation; else give --range."
+# What is said where some lie below -1 and none above 1.
+DETERMINATION = (
+    "Scores below -1 beside fractions: read as a coefficient of determination (R2), at most 1, in a range as wide as needed, from {low:g} "
+    "to 1, of which a hundredth is the gain that matters unless --delta says it; else give --range."
+)
 # What is said where a score of 0 decides that what falls is no loss.
 RATES = "A score of 0, and less is better: read as a rate of errors from 0 to {end:g}, since a loss is never 0; else give --range."
 # What is said where the test rows decide it.
@@ -34,7 +39,7 @@ MAY_BE_A_RATE = (
     "on the {rows} test rows. If they are errors, intervals are wider: give --range {ends}. It counts for every curve of a file."
 )
 # So few decimals does a score have that may be a rounded share of errors, in per cent and in fractions of 1.
-ROUND_DECIMALS = {100.0: 1, 1.0: 2}
+ROUND_DECIMALS = {100.0: 1, 1.0: 3}
 RATE_RANGE = " For a rate of errors in per cent give --range 0,100{or_fraction}."
 # What is said where scores are beyond what per cents, coefficients and losses can be.
 ENDLESS = (
@@ -73,8 +78,8 @@ def usual_range(
     -------
     (low, high), note
         Scores within 0 to 1 are fractions of 1, so that a curve gets one verdict in either unit; all others are in per cent.
-        Scores below 0 are coefficients, from -1 or -100 on. Where most sizes score what none of these can be, as rewards and Elo
-        ratings do, there are no ends.
+        Scores below 0 are coefficients, from -1 or -100 on, or of determination, up to 1. Where most sizes score what none of these
+        can be, as rewards and Elo ratings do, there are no ends.
     """
     values = np.asarray(scores, float)
     if points is not None and (said := _without_ends(points, direction)):
@@ -82,6 +87,9 @@ def usual_range(
     if direction == "min":
         return _falling_range(values, points)
     if values.size and bool((values < 0).any()) and bool((np.abs(values) <= 100).all()):
+        if float(values.min()) < -1.0 and 0.0 <= float(values.max()) <= 1.0:
+            low = float(np.floor(values.min()))
+            return (low, 1.0), DETERMINATION.format(low=low)
         end = 1.0 if bool((np.abs(values) <= 1).all()) else 100.0
         return (-end, end), COEFFICIENTS.format(end=end)
     are_fractions = values.size > 0 and _within(values, 1.0) and bool((values > 0).any())
@@ -91,13 +99,15 @@ def usual_range(
 def _without_ends(points: CurvePoints, direction: str) -> str | None:
     """Return what is said of a curve most of whose sizes score above 100 or below -100 or, where less is better, below 0; else None.
 
+    Where more is better all may lie below 0 and some below -1, as mean rewards and log-likelihoods do, and no coefficient.
     Not where scores grow by a larger factor than the sizes, or sizes are no whole numbers: the columns may be exchanged. Nor where
     what should rise has fallen: it may be a loss.
     """
     size, score = np.asarray(points.train_size, float).ravel(), np.asarray(points.score, float).ravel()
     if not (size.size and size.shape == score.shape and np.isfinite(score).all() and (size > 0).all()):
         return None
-    beyond = score < 0 if direction == "min" else np.abs(score) > 100
+    all_below = bool((score < 0).all() and score.min() < -1 and score.min() >= -100)
+    beyond = score < 0 if direction == "min" or all_below else np.abs(score) > 100
     sizes, n_beyond = np.unique(size).size, np.unique(size[beyond]).size
     if n_beyond < max(FEWEST_BEYOND, SHARE_BEYOND * sizes):
         return None
@@ -105,7 +115,13 @@ def _without_ends(points: CurvePoints, direction: str) -> str | None:
         return None
     if (score > 0).all() and (score.max() / score.min() > size.max() / size.min() or (size % 1.0).any()):
         return None
-    limit = "below 0" if direction == "min" else "above 100" if (score[beyond] > 0).all() else "beyond 100 and -100"
+    limit = (
+        "below 0"
+        if direction == "min" or all_below
+        else "above 100"
+        if (score[beyond] > 0).all()
+        else "beyond 100 and -100"
+    )
     return ENDLESS.format(beyond=limit, n=n_beyond, sizes=sizes)
 
 
