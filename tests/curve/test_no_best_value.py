@@ -9,7 +9,7 @@ from tunecurve.curve.forecast import forecast_curve
 from tunecurve.curve.points import CurvePoints, prepare
 from tunecurve.curve.predictive import predict
 
-SIZES = 100.0 * 2.0 ** np.arange(4)
+SIZES = [100.0, 200.0, 400.0, 800.0]
 GROWTH = {
     "ceiling": lambda steps: 1.0 - 2.0 ** (-0.6 * steps),
     "log-linear": lambda steps: steps / 3.0,
