@@ -36,16 +36,25 @@ def test_one_more_size_settles_as_often_as_promised(
     assert promised(verdict_of(size, score, n_test, judged=True), "size", n) == pytest.approx(came, abs=0.15)
 
 
-def test_three_more_seeds_beside_a_collapsed_run_settle_nothing_and_are_not_promised_to() -> None:
+def test_three_more_seeds_beside_a_collapsed_run_settle_as_often_as_promised() -> None:
+    """Good seeds leave the broken run out of the count and settle the word; such as lie between both do not."""
     size, score = COLLAPSED
-    counted, judged = (verdict_of(size, score, 5_000, judged=one) for one in (False, True))
-    for mean in (41.0, 60.0, 74.0, 78.0):
+    points = CurvePoints(size, score, n_test=5_000)
+    before = forecast_curve(points, (0, 100), judged_steps=True, backtest=False)
+    judged = before.verdict
+    words = []
+    assert before.predictive is not None
+    for mean in np.quantile(before.predictive.curve_scores(np.array([800.0])), np.arange(0.05, 1.0, 0.1)):
         runs = [mean - 0.7, mean, mean + 0.7]
-        assert verdict_of([*size, *[800.0] * 3], [*score, *runs], 5_000).word == "cannot tell"
-    assert promised(judged, "seeds", 800.0) < 0.1 < promised(counted, "seeds", 800.0)
-    assert judged.reason == counted.reason == "collapse"
+        words.append(verdict_of([*size, *[800.0] * 3], [*score, *runs], 5_000).word)
+    came = np.mean([word != "cannot tell" for word in words])
+    assert words[0] == "cannot tell", "41 beside 40 is a plateau, or training that collapses: it stays open"
+    assert came >= 0.5
+    assert judged is not None
+    assert promised(judged, "seeds", 800.0) == pytest.approx(came, abs=0.15)
+    assert judged.reason == "collapse"
     assert judged.answer is not None
-    assert judged.answer.kind == "seeds", "it tells a collapse from a plateau, whatever it settles"
+    assert judged.answer.kind == "seeds"
 
 
 def test_judged_steps_change_no_number_but_their_own() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("curves", nargs=-1, type=click.Path(), metavar="[CURVES]")
 @click.option("--points", help="Points typed in: n:score,n:score,... instead of a file.")
 @click.option("--at", multiple=True, type=float, metavar="N", help="Training size to forecast; repeat for more.")
-@click.option("--target", type=float, help="Score to reach: gives the required size and P(reached by n).")
+@click.option("--target", type=float, help="Score to reach: gives the required size and P(reached at n).")
 @click.option(
     "--direction",
     type=click.Choice(["max", "min"]),

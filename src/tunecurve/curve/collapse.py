@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tunecurve.curve.decision import Prices
-from tunecurve.curve.points import CurvePoints, PreparedCurve, checked_arrays
+from tunecurve.curve.points import CurvePoints, Floats, PreparedCurve, checked_arrays
 from tunecurve.curve.posterior import FEWEST_BEFORE_A_JUMP
 from tunecurve.curve.scatter import least_scatter
 from tunecurve.wording import chance_in_words
@@ -24,6 +24,8 @@ JUMP_POINTS, JUMP_STEPS = 10.0, 3.0
 ODD_RUN, ODD_RANGES, FEWEST_OTHERS = 0.5, 4.0, 3
 # Seeds of the rerun; a jump is told from luck by one.
 RERUNS, RERUNS_OF_A_JUMP = 3, 1
+# Of a size with a run that is probably broken, so many others, or so large a probability, leave nothing to rerun.
+SURELY_BROKEN = 0.99
 
 
 def may_have_collapsed(curve: PreparedCurve) -> bool:
@@ -38,6 +40,12 @@ def may_have_collapsed(curve: PreparedCurve) -> bool:
         return False
     chance = curve.paired.chance_not_worse(float(curve.size[best]), float(curve.size[-1])) if curve.paired else None
     return chance is None or curve.paired is None or chance < curve.paired.tail
+
+
+def has_unsure_run(curve: PreparedCurve) -> bool:
+    """Whether one of few runs of the largest size is probably broken, which more seeds would tell."""
+    odd, others = curve.odd_run, int(curve.replicates[-1]) - 1
+    return odd is not None and odd.size == len(curve.size) - 1 and others < FEWEST_OTHERS and odd.chance < SURELY_BROKEN
 
 
 def may_be_luck(curve: PreparedCurve, jump_probability: float) -> bool:
@@ -77,10 +85,13 @@ def jump_notes(curve: PreparedCurve, jump_probability: float, prices: Prices) ->
 
 
 def odd_run_notes(points: CurvePoints, curve: PreparedCurve) -> Iterator[str]:
-    """Yield a sentence for each size of which one run is far worse than all others, which are near to each other."""
+    """Yield a sentence for each size of which one run is far worse than all others: than near ones, or than a smaller size, too."""
     size, score = checked_arrays(points)
-    for n in curve.size:
+    for index, n in enumerate(curve.size):
         scores = score[size == n]
+        if curve.odd_run is not None and curve.odd_run.size == index:
+            yield _broken_words(float(n), float(score[curve.odd_run.run]), scores, curve.odd_run.chance)
+            continue
         log_error = np.log(curve.scale.error(scores))
         worst = int(np.argmax(log_error))
         others = np.delete(log_error, worst)
@@ -91,6 +102,16 @@ def odd_run_notes(points: CurvePoints, curve: PreparedCurve) -> Iterator[str]:
             f"Of the {len(scores)} runs at n={n:g}, the one that scored {scores[worst]:.4g} does not fit the others "
             f"({kept.min():.4g} to {kept.max():.4g}): look at its training, and leave it out if that failed."
         )
+
+
+def _broken_words(n: float, broken: float, scores: Floats, chance: float) -> str:
+    kept = np.delete(scores, int(np.flatnonzero(scores == broken)[0]))
+    others = f"others ({kept.min():.4g} to {kept.max():.4g})" if len(kept) > 1 else f"other ({kept[0]:.4g})"
+    return (
+        f"Of the {len(scores)} runs at n={n:g}, the one that scored {broken:.4g} does not fit the {others}: it is far worse, and worse "
+        f"than a smaller size, so that it may have collapsed (probability {chance_in_words(chance)}), and weighs so much less. Look at its "
+        "training, and leave it out if that failed."
+    )
 
 
 def rerun_notes(curve: PreparedCurve, suspects: Sequence[tuple[float, float]], prices: Prices) -> list[str]:

@@ -157,12 +157,12 @@ def forecast_curve(
     notes += unit_notes(checked_arrays(points)[1], score_range, target, delta)
     curve = prepare(points, score_range, direction)
     notes += unused_rows(points, curve.scale)
-    measured = _measured(curve)
+    measured = _measured(curve, points)
     if len(curve.size) < FEWEST_SIZES:
         start = with_start(
             curve, _best_prompt(rivals or {}, curve), _known_floor(floor, curve), _positive("floor_share", floor_share)
         )
-        return _borrowed(curve, start, at, _known_kind(kind), notes, floor)
+        return _borrowed(curve, start, at, _known_kind(kind), notes, floor, measured)
     asked = _asked_sizes(at, float(curve.size[-1]))
     predictive = predict(curve, _known_kind(kind))
     delta = default_delta(predictive) if delta is None else _positive("delta", delta)
@@ -210,8 +210,13 @@ def _asked_sizes(at: Sequence[float], last_size: float) -> Floats:
     return sizes
 
 
-def _measured(curve: PreparedCurve) -> list[MeasuredSize]:
-    rows = zip(curve.size, curve.mean_score, curve.replicates, strict=True)
+def _measured(curve: PreparedCurve, points: CurvePoints) -> list[MeasuredSize]:
+    """Return every size with the plain mean of its runs, whatever a broken one counts for in the fit."""
+    means = curve.mean_score.copy()
+    if curve.odd_run is not None:
+        size, score = checked_arrays(points)
+        means[curve.odd_run.size] = score[size == curve.size[curve.odd_run.size]].mean()
+    rows = zip(curve.size, means, curve.replicates, strict=True)
     return [MeasuredSize(float(n), float(score), int(runs)) for n, score, runs in rows]
 
 
@@ -235,9 +240,10 @@ def _borrowed(
     kind: str | None,
     notes: list[str],
     floor: float | None,
+    measured: list[MeasuredSize],
 ) -> Forecast:
     """With fewer than three sizes: a forecast borrowed from other curves, no verdict, and what to measure."""
-    sizes, measured = len(curve.size), _measured(curve)
+    sizes = len(curve.size)
     asked = _asked_sizes(at or (() if sizes else FIRST_SIZES), float(curve.size[-1]) if sizes else 1.0)
     if started is None:
         nothing = f"{no_verdict((), ())} {NO_START if floor is None else FLOOR_OF_A_LOSS}"

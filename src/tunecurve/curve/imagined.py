@@ -14,18 +14,16 @@ from typing import Literal
 import numpy as np
 
 from tunecurve.curve.collapse import RERUNS
-from tunecurve.curve.points import (
-    PRIOR_DEGREES_OF_FREEDOM,
-    PRIOR_SEED_SHARE,
-    SEED_VARIANCE_EXPONENT,
-    Floats,
-    PreparedCurve,
-)
+from tunecurve.curve.odd_runs import CALM_FREEDOM, LEAST_GAP, LEAST_RUN_SD, LIKELY, calm_variance, chance_broken
+from tunecurve.curve.points import Floats, PreparedCurve
 from tunecurve.curve.predictive import Predictive, predict
+from tunecurve.curve.seed_noise import PRIOR_DEGREES_OF_FREEDOM, PRIOR_SEED_SHARE, SEED_VARIANCE_EXPONENT
 from tunecurve.curve.test_error import LEAST_RIGHT
 
 # How many outcomes are judged, how many are counted, and on how many drawn curves.
 JUDGED, COUNTED, DRAWS = 5, 40, 400
+# The drawn curves that come nearest to an outcome are one in so many.
+NEAREST = 10
 # How much larger the test set is that is imagined.
 TEST_SET_TIMES = 4.0
 
@@ -60,7 +58,7 @@ class Imagined:
         if self.kind == "size":
             return _with_size(curve, self.n, outcome)
         if self.kind == "seeds":
-            return _with_seeds(curve, float(predictive.run_variance(curve.size[-1:])[0]), outcome, self.seeds)
+            return _with_seeds(curve, _run_variance_near(predictive, outcome), outcome, self.seeds)
         return _with_test_rows(curve, outcome)
 
 
@@ -87,6 +85,19 @@ def chance_of_a_word(
     judged = [rise(predict(curves[place], predictive.kind, DRAWS)) for place in places]
     rises = np.interp(np.arange(COUNTED), places, judged)
     return float(np.mean([is_plain(curve, float(chance)) for curve, chance in zip(curves, rises, strict=True)]))
+
+
+def _run_variance_near(predictive: Predictive, outcome: float) -> float:
+    """Usual variance of one run's log error at the largest size on the drawn curves that come nearest to an outcome.
+
+    Where no size was run twice, those that take a last run for broken scatter less than those that take it for noise.
+    """
+    curve, noise = predictive.curve, predictive.draws.noise
+    if curve.replicated:
+        return float(predictive.run_variance(curve.size[-1:])[0])
+    far = np.abs(predictive.latent_log_error(predictive.last_size) - outcome)
+    nearest = np.argsort(far, kind="stable")[: max(len(far) // NEAREST, 1)]
+    return float(np.median(noise[nearest]) ** 2)
 
 
 def _seed_parts(curve: PreparedCurve, seed: float, log_error: Floats, replicates: Floats) -> Floats:
@@ -120,16 +131,21 @@ def _with_size(curve: PreparedCurve, size: float, outcome: float) -> PreparedCur
 def _with_seeds(curve: PreparedCurve, run_variance: float, outcome: float, more: int) -> PreparedCurve:
     """Return the curve with more runs of the largest size, which scatter around an outcome as runs are expected to."""
     runs, old, new = int(curve.replicates[-1]), float(np.exp(curve.log_error[-1])), float(np.exp(outcome))
-    mean = (runs * old + more * new) / (runs + more)
-    scatter = runs * (old - mean) ** 2 + more * (new - mean) ** 2 + (more - 1) * run_variance * new**2
+    mean_of_all = (runs * old + more * new) / (runs + more)
+    among_new = (more - 1) * run_variance * new**2
+    scatter = runs * (old - mean_of_all) ** 2 + more * (new - mean_of_all) ** 2 + among_new
+    broken = _old_run_broken(curve, new, more, among_new)
+    mean = broken * new + (1.0 - broken) * mean_of_all
     freedom = float(curve.replicates.sum() - len(curve.size))
     known = curve.seed_variance * old**2 * (freedom + PRIOR_DEGREES_OF_FREEDOM)
     if not curve.replicated:
         freedom, known = 0.0, PRIOR_DEGREES_OF_FREEDOM * (PRIOR_SEED_SHARE[curve.scale.kind] * mean) ** 2
-    seed = (known + scatter) / (freedom + more + PRIOR_DEGREES_OF_FREEDOM) / mean**2
+    calm = freedom + more + PRIOR_DEGREES_OF_FREEDOM
+    seed = (broken * (known + among_new) / (calm - 1.0) + (1.0 - broken) * (known + scatter) / calm) / mean**2
     log_error = np.append(curve.log_error[:-1], np.log(mean))
     replicates = np.append(curve.replicates[:-1], runs + more)
     seeds = _seed_parts(curve, seed, log_error, replicates.astype(float))
+    seeds[-1] += broken * (1.0 - broken) * ((old - new) / (runs + more) / mean) ** 2
     return replace(
         curve,
         mean_score=np.append(curve.mean_score[:-1], curve.scale.score(mean)),
@@ -139,6 +155,24 @@ def _with_seeds(curve: PreparedCurve, run_variance: float, outcome: float, more:
         point_variance=curve.point_variance - curve.seed_variances + seeds,
         seed_variances=seeds,
     )
+
+
+def _old_run_broken(curve: PreparedCurve, new: float, more: int, among_new: float) -> float:
+    """Return how probably the one old run of the largest size is broken, beside so many new ones of that error; 0 below even chances."""
+    before = float(curve.log_error[:-1].min()) if len(curve.size) > 1 else np.inf
+    freedom = float(curve.replicates.sum() - len(curve.size))
+    squares = curve.seed_variance * float(np.exp(2.0 * curve.log_error[-1])) * freedom + among_new
+    freedom += more - 1
+    kind = curve.scale.kind
+    variance = (
+        max(calm_variance(squares, freedom, new, kind), LEAST_RUN_SD[kind] ** 2) + curve.own_test_variance * new**2
+    )
+    run_sd = float(np.sqrt(variance)) / new
+    gap = float(curve.log_error[-1]) - max(float(np.log(new)) + run_sd, before)
+    if int(curve.replicates[-1]) > 1 or gap < LEAST_GAP:
+        return 0.0
+    chance = chance_broken(gap, run_sd, more, freedom + CALM_FREEDOM)
+    return chance if chance >= LIKELY else 0.0
 
 
 def _with_test_rows(curve: PreparedCurve, outcome: float) -> PreparedCurve:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunecurve.curve.points import SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
+from tunecurve.curve.points import Floats, PreparedCurve
 from tunecurve.curve.priors import CLASSICAL, LANGUAGE_MODEL, LOSS, LOSS_FEW, TFIDF, prior_table
+from tunecurve.curve.seed_noise import SEED_VARIANCE_EXPONENT
 
 FEATURES = ("constant", "error", "size", "slope", "roughness")
 # A rule learned from some dozens of data sets is never surer than this; a language model is never excluded, for intervals of

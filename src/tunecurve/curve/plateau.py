@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from tunecurve.curve.answer import Plateau, SettlingStep, Verdict, Word
-from tunecurve.curve.collapse import is_lone_jump, may_be_luck, may_have_collapsed
+from tunecurve.curve.collapse import has_unsure_run, is_lone_jump, may_be_luck, may_have_collapsed
 from tunecurve.curve.decision import Prices
 from tunecurve.curve.deltas import matters_by_default, resolution
 from tunecurve.curve.drops import drop_at_the_end, end_words
@@ -53,6 +53,10 @@ REASONS = {
     "test set": ("the test set is too small to show a gain of that size", "test set"),
     "collapse": (
         "the one run of the largest size may have collapsed, which one run cannot tell from a plateau",
+        "seeds",
+    ),
+    "broken run": (
+        "one run of the largest size lies far below the others, which so few cannot tell from noise",
         "seeds",
     ),
     "jump": (
@@ -155,7 +159,9 @@ def judge(
     is_settled = reason != "training not settled"
     sentence += "" if is_settled else " First step: train longer at the largest size."
     # What a run that may have collapsed, or been lucky, needs is a rerun, whatever it may settle.
-    weighed = settle if not is_one_run else [step for step in settle if step.kind == step_kind]
+    weighed = (
+        settle if not is_one_run and reason != "broken run" else [step for step in settle if step.kind == step_kind]
+    )
     answer = cheapest(weighed, step_kind) if is_settled else None
     return Verdict("cannot tell", sentence, rising, expected, settle, reason, answer)
 
@@ -212,6 +218,8 @@ def _reason(predictive: Predictive, delta: float, steps: Sequence[SettlingStep],
         return "sizes"
     if may_have_collapsed(curve):
         return "collapse"
+    if has_unsure_run(curve):
+        return "broken run"
     if is_lone_jump(curve, predictive.jump_probability):
         return "jump"
     last_error = float(np.exp(curve.log_error[-1])) * curve.scale.unit
@@ -231,6 +239,10 @@ def _seeds_hide(predictive: Predictive, delta: float) -> bool:
     """Whether no number of test rows would tell the gain, by the measured runs of the two largest sizes: so say the words on test rows."""
     curve = predictive.curve
     if curve.paired is None or curve.test_rows is None or len(curve.size) < FEWEST_TO_COMPARE:
+        return False
+    if (
+        curve.odd_run is not None and curve.odd_run.size >= len(curve.size) - FEWEST_TO_COMPARE
+    ):  # a collapse is no noise of seeds
         return False
     wanted = matters_by_default(predictive) if delta == resolution(predictive) else delta
     return curve.paired.seeds_hide(float(curve.size[-2]), float(curve.size[-1]), wanted, round(curve.test_rows))

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tunecurve.curve.odd_runs import OddRun, find_odd_run
 from tunecurve.curve.paired import PairedSizes
 from tunecurve.curve.runs import runs_behind
+from tunecurve.curve.seed_noise import PRIOR_SEED_SHARE, SEED_VARIANCE_EXPONENT, GroupedRuns, seed_noise
 from tunecurve.curve.test_error import (
     bootstrap_covariance,
     own_part_of_next,
@@ -26,12 +28,6 @@ from tunecurve.errors import DataError, UsageError
 
 Floats = NDArray[np.float64]
 
-# Variance of one run falls like n^-0.72 (SD like n^-0.36): pooled over the seeds of LCDB 1.0.
-SEED_VARIANCE_EXPONENT = 0.72
-# A lone estimate of the seed variance from r runs is wild; this many prior degrees of freedom calm it.
-PRIOR_DEGREES_OF_FREEDOM = 2.0
-# Prior SD of one run at the largest size, as a share of the error there.
-PRIOR_SEED_SHARE = {"bounded": 0.04, "loss": 0.01}
 # Added to the error of a bounded metric (in per cent of the range) before its logarithm is taken: this near the best score
 # the noise of a run no longer shrinks with the error, and 100 is not infinitely better than 99.9.
 CEILING_OFFSET = 1.0
@@ -171,7 +167,7 @@ class PreparedCurve:
     size: Floats
     """Shape (n_sizes,)."""
     mean_score: Floats
-    """Shape (n_sizes,)."""
+    """Shape (n_sizes,); a run that is probably broken counts for what that leaves it (`odd_run`)."""
     replicates: NDArray[np.int64]
     """Runs of each size, those behind published means included, shape (n_sizes,)."""
     log_error: Floats
@@ -195,6 +191,8 @@ class PreparedCurve:
     """Test rows behind the largest size; None where nobody said."""
     paired: PairedSizes | None = None
     """What the difference of two sizes is judged by, where it is known."""
+    odd_run: OddRun | None = None
+    """A run that lies far below the others of its size, and is probably broken."""
 
     @property
     def replicated(self) -> bool:
@@ -255,24 +253,26 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
     size, member = np.unique(all_sizes, return_inverse=True)
     runs = runs_behind(points.replicate, scores.size)
     replicates = np.bincount(member, runs).astype(np.int64) if size.size else np.empty(0, np.int64)
-    mean_score = np.bincount(member, runs * scores) / replicates if size.size else np.empty(0)
-    error = scale.error(mean_score)
     if not size.size:
-        return PreparedCurve(scale, size, mean_score, replicates, np.empty(0), 0.0, np.empty(0), 0.0, 0.0)
+        return PreparedCurve(scale, size, np.empty(0), replicates, np.empty(0), 0.0, np.empty(0), 0.0, 0.0)
     relative_size = size / size[-1]
-    deviation = (scores - mean_score[member]) / scale.unit
-    seed = _pooled_seed_variance(deviation, member, runs, relative_size, PRIOR_SEED_SHARE[scale.kind] * error[-1])
-    seed_points = seed * relative_size**-SEED_VARIANCE_EXPONENT / replicates / error**2
+    odd = _odd_run(points, scale, scores, member, runs, relative_size)
+    weight: Floats = runs.astype(float) if odd is None else odd.weights(member)
+    mean_score = np.bincount(member, weight * scores) / np.bincount(member, weight)
+    error = scale.error(mean_score)
+    usual = PRIOR_SEED_SHARE[scale.kind] * error[-1]
+    grouped = GroupedRuns(scores, scale.error(scores), scale.unit, member, runs, relative_size)
+    seed, seed_points = seed_noise(grouped, error, usual, odd)
     if points.bootstrap_draws is None:
-        own, shared = _test_set_variance(points, scale, member, runs, error)
+        own, shared = _test_set_variance(points, scale, member, weight, error)
         own_test, covariance = own / error**2, None
         own_last = float(own_test[-1])
     else:
         draws = np.asarray(points.bootstrap_draws, float)
-        covariance = bootstrap_covariance(draws, scale.unit, member, runs, error)
+        covariance = bootstrap_covariance(draws, scale.unit, member, weight, error)
         shared = float(covariance[-1, -1]) * error[-1] ** 2
         in_points = covariance * np.outer(error, error)
-        counted = _test_set_variance(points, scale, member, runs, error)[0]
+        counted = _test_set_variance(points, scale, member, weight, error)[0]
         most = np.maximum(in_points.diagonal(), counted)
         own_test = np.minimum(own_parts(in_points), most) / error**2
         own_last = min(own_part_of_next(in_points), float(most[-1])) / error[-1] ** 2
@@ -292,16 +292,17 @@ def prepare(points: CurvePoints, score_range: tuple[float | None, float | None],
         population_variance=float(shared / error[-1] ** 2),
         test_rows=_test_rows(points, int(np.argmax(all_sizes))),
         paired=points.paired,
+        odd_run=odd,
     )
 
 
 def _test_set_variance(
-    points: CurvePoints, scale: Scale, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
+    points: CurvePoints, scale: Scale, member: NDArray[np.int64], weight: Floats, error: Floats
 ) -> tuple[Floats, float]:
     """As `test_set_variance`; none where the number of test rows is not told, or says nothing of the metric."""
     if points.n_test is None or not scale.has_two_ends:
         return np.zeros(len(error)), 0.0
-    return test_set_variance(np.asarray(points.n_test, float), member, runs, error)
+    return test_set_variance(np.asarray(points.n_test, float), member, weight, error)
 
 
 def _test_rows(points: CurvePoints, run: int) -> float | None:
@@ -311,12 +312,18 @@ def _test_rows(points: CurvePoints, run: int) -> float | None:
     return float(rows[run if rows.size > 1 else 0])
 
 
-def _pooled_seed_variance(
-    deviation: Floats, member: NDArray[np.int64], runs: NDArray[np.int64], relative_size: Floats, expected: float
-) -> float:
-    """Variance of one run at the largest size, in squared error units; 0 when no size has two scores."""
-    freedom = len(deviation) - len(relative_size)
-    if not freedom:
-        return 0.0
-    pooled = float((runs * deviation**2 * relative_size[member] ** SEED_VARIANCE_EXPONENT).sum())
-    return (pooled + PRIOR_DEGREES_OF_FREEDOM * expected**2) / (freedom + PRIOR_DEGREES_OF_FREEDOM)
+def _odd_run(
+    points: CurvePoints,
+    scale: Scale,
+    scores: Floats,
+    member: NDArray[np.int64],
+    runs: NDArray[np.int64],
+    relative_size: Floats,
+) -> OddRun | None:
+    """Return the run that is probably broken, if there is one."""
+
+    def row_variance(error: Floats) -> Floats:
+        return _test_set_variance(points, scale, member, runs.astype(float), error)[0]
+
+    relative_variance = relative_size**-SEED_VARIANCE_EXPONENT
+    return find_odd_run(scale.error(scores), member, runs, scale.kind, relative_variance, row_variance)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tunecurve.curve.calibration import narrower, recalibrate, smaller_falls, wider
 from tunecurve.curve.kinds import FEWEST_SIZES, kind_probabilities
-from tunecurve.curve.points import CEILING_OFFSET, SEED_VARIANCE_EXPONENT, Floats, PreparedCurve
+from tunecurve.curve.points import CEILING_OFFSET, Floats, PreparedCurve
 from tunecurve.curve.posterior import CurveDraws, draw_curves, explain, fit, normal_scores
 from tunecurve.curve.priors import (
     COLLAPSE,
@@ -32,6 +32,7 @@ from tunecurve.curve.priors import (
     prior_table,
 )
 from tunecurve.curve.scatter import least_scatter
+from tunecurve.curve.seed_noise import SEED_VARIANCE_EXPONENT
 
 # Enough that quantiles move by less than 1 % of the interval when it is doubled.
 DRAWS = 2000

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tunecurve.curve.odd_runs import LEAST_RUN_SD
 from tunecurve.curve.points import CEILING_OFFSET, Floats
 
 # One run of a language model scatters by this much at least, in per cent of the range, however near the best score it comes: the
 # least that was seen from 1,000 rows on. All of it up to the first distance from the best score, none from the second on.
-LEAST_SCATTER = 0.7
+LEAST_SCATTER = LEAST_RUN_SD["bounded"]
 ALL_UP_TO, NONE_FROM = 3.0, 11.0
 
 

@@ -110,7 +110,7 @@ def is_plain(curve: PreparedCurve, rising: float) -> bool:
     """Whether a curve whose next doubling gains what matters with that probability gets a word other than `cannot tell`."""
     if are_too_close(curve):
         return False
-    return rising >= SURE or (rising <= 1.0 - SURE and not may_have_collapsed(curve))
+    return (rising >= SURE or rising <= 1.0 - SURE) and not may_have_collapsed(curve)
 
 
 def _chance_to_settle(latent: Floats, variance: float, rises: np.ndarray) -> float:

@@ -6,7 +6,7 @@ that is searched), never a single number. Sizes beyond eight times the data are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from tunecurve.curve.predictive import Predictive
 # A next round, and a forecast that is not called speculative, goes at most this far beyond the largest measured size.
 TRUSTED_MULTIPLE = 8.0
 INTERVAL_LEVEL = 0.8
+# A required size is looked for at so many even steps between two searched sizes, and on a line between two of these.
+STEPS_BETWEEN = 8
 
 
 def first_crossing(reached: np.ndarray, size: Floats) -> Floats:
@@ -37,14 +39,29 @@ def _finite(size: float) -> float | None:
     return round(float(size), 1) if np.isfinite(size) else None
 
 
-def _sizes_of_chances(chance: Floats, size: Floats) -> SizeInterval:
-    """Return the first sizes with an even chance and with those at the ends of an 80 % interval; of rising curves, their crossings."""
+def _sizes_of_chances(chance_at: Callable[[Floats], Floats], size: Floats) -> SizeInterval:
+    """Return the first sizes with an even chance and with those at the ends of an 80 % interval; of rising curves, their crossings.
+
+    None is sought below the first of `size`: where that has the chance already, it is the answer.
+    """
     tail = (1.0 - INTERVAL_LEVEL) / 2.0
-    low, median, high = (
-        _finite(size[np.argmax(chance >= level)]) if chance.max() >= level else None
-        for level in (tail, 0.5, 1.0 - tail)
-    )
+    chance = chance_at(size)
+    low, median, high = (_first_size(chance_at, chance, size, level) for level in (tail, 0.5, 1.0 - tail))
     return SizeInterval(median, low, high, INTERVAL_LEVEL, 1.0 - float(chance.max()))
+
+
+def _first_size(chance_at: Callable[[Floats], Floats], chance: Floats, size: Floats, level: float) -> float | None:
+    """Return the first size whose chance is a level, found between the searched ones; None where none has it."""
+    if chance.max() < level:
+        return None
+    index = int(np.argmax(chance >= level))
+    if index == 0:
+        return _finite(size[0])
+    between = np.geomspace(size[index - 1], size[index], STEPS_BETWEEN + 1)
+    fine = np.concatenate([chance[index - 1 : index], chance_at(between[1:-1]), chance[index : index + 1]])
+    later = int(np.argmax(fine >= level))
+    share = (level - fine[later - 1]) / (fine[later] - fine[later - 1])
+    return _finite(between[later - 1] * (between[later] / between[later - 1]) ** share)
 
 
 def reach_target(predictive: Predictive, target: float, at: Floats) -> Target:
@@ -58,12 +75,15 @@ def reach_target(predictive: Predictive, target: float, at: Floats) -> Target:
     at : ndarray
         Sizes for which the probability of having reached the target is reported.
     """
-    size, scores = predictive.search_size, predictive.search_scores
     sign = predictive.curve.scale.sign
-    reached = (sign * scores >= sign * target).mean(axis=0)
-    now = predictive.curve_scores(at) if len(at) else np.empty((1, 0))
-    chance = (sign * now >= sign * target).mean(axis=0)
-    interval = _sizes_of_chances(reached, size)
+
+    def chance_at(size: Floats) -> Floats:
+        searched = size is predictive.search_size
+        scores = predictive.search_scores if searched else predictive.curve_scores(size)
+        return (sign * scores >= sign * target).mean(axis=0)
+
+    chance = chance_at(at) if len(at) else np.empty(0)
+    interval = _sizes_of_chances(chance_at, predictive.search_size)
     median = interval.median
     return Target(
         target=target,

@@ -19,7 +19,7 @@ LEAST_RIGHT = 1.0
 
 
 def bootstrap_covariance(
-    draws: Floats, unit: float, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
+    draws: Floats, unit: float, member: NDArray[np.int64], weight: Floats, error: Floats
 ) -> Floats:
     """Covariance over sizes of the mean log error, shape (n_sizes, n_sizes), from paired draws of the score, whose unit is given."""
     if draws.ndim != 2 or draws.shape[0] != member.size or not np.isfinite(draws).all():
@@ -27,8 +27,8 @@ def bootstrap_covariance(
     if draws.shape[1] < 2:
         return np.zeros((len(error), len(error)))
     mean_draws = np.zeros((len(error), draws.shape[1]))
-    np.add.at(mean_draws, member, runs[:, None] * draws / unit)
-    covariance = np.atleast_2d(np.cov(mean_draws / np.bincount(member, runs)[:, None]))
+    np.add.at(mean_draws, member, weight[:, None] * draws / unit)
+    covariance = np.atleast_2d(np.cov(mean_draws / np.bincount(member, weight)[:, None]))
     return covariance / np.outer(error, error)
 
 
@@ -62,9 +62,7 @@ def own_part_of_next(covariance: Floats) -> float:
     return max(float(steps.mean()) / 2.0, usual) if steps.size else usual
 
 
-def test_set_variance(
-    rows: Floats, member: NDArray[np.int64], runs: NDArray[np.int64], error: Floats
-) -> tuple[Floats, float]:
+def test_set_variance(rows: Floats, member: NDArray[np.int64], weight: Floats, error: Floats) -> tuple[Floats, float]:
     """Test-set variance of each size's mean: its own part, and the part that all sizes share (squared error units).
 
     With only the number of test rows, one or one a run, a bounded metric is treated as a mean of 0/1 rows (an upper bound for
@@ -73,6 +71,6 @@ def test_set_variance(
     """
     if not np.isfinite(rows).all() or (rows < 1).any():
         raise DataError(f"n_test {rows.tolist()}: expected a positive number of test rows.")
-    rows = np.bincount(member, runs * np.broadcast_to(rows, member.shape)) / np.bincount(member, runs)
+    rows = np.bincount(member, weight * np.broadcast_to(rows, member.shape)) / np.bincount(member, weight)
     total = error * np.maximum(100.0 - error, LEAST_RIGHT) / rows
     return (1.0 - DEFAULT_TEST_CORRELATION) * total, float(total[-1])
