@@ -19,9 +19,15 @@ RATES = [TriedRate(rate, 2, loss) for rate, loss in ((1e-4, 0.9), (3e-4, 0.5), (
 )  # fmt: skip
 def test_a_training_that_ended_early_and_the_steps_of_other_rates_are_said(steps, epochs, best_step, tried, said):
     seen = DevelopmentRecord(8, [0.5], 1, best_step, 3e-4, tried)
-    recipe = {"epochs": 3, "n_steps": 6}
+    recipe = {"epochs": 3, "n_steps": 6, "learning_rate": 1e-4}
     record = TrainingRecord(steps, epochs, 80, recipe=recipe, kept_aside=[*range(8)], development=seen)
     assert training_in_words(record) == said
+    assert record.learning_rate == 3e-4
+
+
+@pytest.mark.parametrize("recipe", [{"learning_rate": 1e-4}, {}])
+def test_without_development_rows_the_rate_is_that_of_the_recipe(recipe):
+    assert TrainingRecord(6, 3, recipe=recipe).learning_rate == recipe.get("learning_rate")
 
 
 def test_steps_on_pairs_have_no_passes():

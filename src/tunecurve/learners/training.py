@@ -153,6 +153,11 @@ class TrainingRecord(Record):
     teaching: Teaching | None = field(default=None, metadata=LEFT_OUT_IF_NONE)
     """What a teacher added to the rows; None: there was none."""
 
+    @property
+    def learning_rate(self) -> float | None:
+        """The rate of the model's steps: of several that were tried the one that was taken; None where no rate is known."""
+        return self.development.learning_rate if self.development else self.recipe.get("learning_rate")
+
 
 @dataclass(frozen=True)
 class Pending:
