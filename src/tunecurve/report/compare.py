@@ -57,7 +57,8 @@ def notes(compared: ComparedStudies) -> list[str]:
         lines.append(
             "With 2 seeds the interval of a difference is many times as wide as with 3 or more: run both again with --seeds 3."
         )
-    n_tested = sum(item.difference is not None and item.difference.low is not None for item in compared.differences)
+    tested = [item for item in compared.differences if item.difference is not None and item.difference.low is not None]
+    n_tested = len({(item.run, item.of, item.against) for item in tested})  # that of the best points may stand twice
     if n_tested > 1:
         lines.append(
             f"{n_tested} differences are tested: at {100 * compared.level:.0f} %, {n_tested * (1 - compared.level):.1f} of them would seem "
