@@ -24,7 +24,7 @@ SHARE_OF_TIME = 0.1
 MOST_SECONDS_BEHIND = 5.0
 # Drawing takes half a second: a study that has run for less than this has its numbers alone until it ends, unless the rest of it
 # takes so long by estimate that somebody will look meanwhile.
-SECONDS_TO_FIRST_DRAWING, LONG = 5.0, 60.0
+SECONDS_TO_FIRST_DRAWING, LONG = 10.0, 60.0
 
 
 class LiveReport:

@@ -89,6 +89,9 @@ def test_both_forwards_give_the_logits_of_rows_read_alone(kind, rows, n_prefix):
         assert float((logits_behind(forward, n_prefix, rows) - expected).abs().max()) < 1e-4 * size
 
 
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor lays out no weights in bfloat16 (AVX-512)"
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_in_bfloat16_it_is_as_near_to_float32_as_transformers_is(kind):
     model = random_model(kind)

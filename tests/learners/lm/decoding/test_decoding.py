@@ -148,6 +148,9 @@ def test_each_architecture_is_decoded_by_the_fastest_decoder_that_is_exact_for_i
     assert model.config._attn_implementation == before
 
 
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor lays out no weights in bfloat16 (AVX-512)"
+)
 def test_bfloat16_answers_are_nearly_those_of_the_reference(tiny_model_folder):
     learner = tiny(tiny_model_folder)
     model = learner.load_base().to(torch.bfloat16)
