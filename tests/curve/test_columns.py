@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -194,16 +195,22 @@ def test_a_point_that_may_part_thousands_is_refused_beside_whole_numbers(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "sizes", "rows", "asked"),
     [
-        "n,score\n3.125,80\n6.25,85\n12.5,88\n",
-        "n,score,target_n\n200.000,80.125,\n800.000,85.250,\n,,1600.000\n",
-        "n,score,n_test\n200,80.125,300.000\n800,85.250,300.000\n",
-        "n,score\n200,86.125\n800,90.250\n",
+        ("n,score\n3.125,80\n6.25,85\n12.5,88\n", [3.125, 6.25, 12.5], [], []),
+        ("n,score,target_n\n200.000,80.125,\n800.000,85.250,\n,,1600.000\n", [200, 800], [], [1600]),
+        ("n,score,n_test\n200,80.125,300.000\n800,85.250,300.000\n", [200, 800], [300, 300], []),
+        ("n,score\n200,86.125\n800,90.250\n", [200, 800], [], []),
     ],
 )
-def test_other_numbers_with_a_point_are_taken(tmp_path: Path, text: str) -> None:
-    notes_of(tmp_path, text)
+def test_other_numbers_with_a_point_are_taken(
+    tmp_path: Path, text: str, sizes: list[float], rows: list[float], asked: list[float]
+) -> None:
+    path = tmp_path / "curves.csv"
+    path.write_text(text)
+    [table] = read_curves(str(path))
+    assert (list(table.size), [*table.asked_sizes]) == (sizes, asked)
+    assert [told for told in table.test_rows if not math.isnan(told)] == rows
 
 
 def test_sizes_that_are_no_whole_numbers_are_doubted(tmp_path: Path) -> None:

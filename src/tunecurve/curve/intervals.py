@@ -29,6 +29,11 @@ CAUTION = 1.5
 CAUTIOUS_DIFFERENCE = 1.5
 
 
+def groups_of_equal_size(weights: FloatArray) -> float:
+    """Return how many groups of equal size would tell as much if rows of one group were all alike (Kish 1965); 0 of none."""
+    return float(weights.sum() ** 2 / np.square(weights).sum()) if weights.any() else 0.0
+
+
 @dataclass(frozen=True)
 class Jackknife:
     """A score and what it becomes when one group of rows after the other is left out."""
@@ -70,9 +75,8 @@ class Jackknife:
 
     @cached_property
     def effective_groups(self) -> float:
-        """Groups of equal size that would tell as much if rows of one group were all alike (Kish 1965); 0 of none."""
-        weights = self.weights[self._used]
-        return float(weights.sum() ** 2 / np.square(weights).sum()) if weights.any() else 0.0
+        """Groups of equal size that would tell as much as those that tell something."""
+        return groups_of_equal_size(self.weights[self._used])
 
     @cached_property
     def bias(self) -> float:

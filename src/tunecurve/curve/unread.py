@@ -18,38 +18,20 @@ MOST_CURVES_IN_A_COLUMN = 50
 # Of so many sizes it is kept what stood beside them first.
 MOST_RUNS_KEPT = 10_000
 # What numbers seeds, which may differ between rows of one size.
-SEED_NAMES = (
-    *USUAL_NAMES["replicate"],
-    "rep",
-    "repetition",
-    "random_state",
-    "random_seed",
-    "shuffle",
-    "cv",
-    "bootstrap",
-)
+SEED_NAMES = frozenset({
+    *USUAL_NAMES["replicate"], "rep", "repetition", "random_state", "random_seed", "shuffle", "cv", "bootstrap",
+})  # fmt: skip
 # What parts curves also where no number stands beside two sizes, as the steps of runs that end after other numbers of them.
-SETTING_NAMES = (
-    *(
-        "epoch",
-        "epochs",
-        "n_epochs",
-        "num_epochs",
-        "step",
-        "steps",
-        "global_step",
-        "iteration",
-        "iterations",
-        "checkpoint",
-    ),
-    *("lr", "learning_rate", "batch_size", "params", "parameters", "n_params", "num_params", "model_size"),
-)
+SETTING_NAMES = frozenset({
+    "epoch", "epochs", "n_epochs", "num_epochs", "step", "steps", "global_step", "iteration", "iterations", "checkpoint", "lr",
+    "learning_rate", "batch_size", "params", "parameters", "n_params", "num_params", "model_size",
+})  # fmt: skip
 # What holds the state of a run, and the words there for one whose score is not that of a finished training.
 STATE_NAMES = ("state", "status", "run_state", "run_status", "job_state", "outcome")
-UNFINISHED = (
-    *("crashed", "failed", "failure", "error", "killed", "running", "aborted", "cancelled", "canceled", "preempted"),
-    *("preempting", "pending", "queued", "scheduled", "interrupted", "timeout", "diverged", "incomplete", "unfinished"),
-)
+UNFINISHED = frozenset({
+    "crashed", "failed", "failure", "error", "killed", "running", "aborted", "cancelled", "canceled", "preempted", "preempting", "pending",
+    "queued", "scheduled", "interrupted", "timeout", "diverged", "incomplete", "unfinished",
+})  # fmt: skip
 
 
 class RowKey(NamedTuple):
@@ -147,9 +129,9 @@ class UnreadColumn:
         return is_repeated or len(self.values) < self.n_filled
 
     def described(self) -> str:
-        """Return its name, how many values it has, and two of them."""
+        """Return its name, how many values it has, and two of these."""
         ordered = sorted(self.values, key=float) if self._is_of_numbers else sorted(self.values)
-        return f"olumn {self.name!r} ({len(self.values)} values, such as {ordered[0]!r} and {ordered[1]!r})"
+        return f"{self.name!r} ({len(self.values)} values, such as {ordered[0]!r} and {ordered[1]!r})"
 
 
 def unread_columns(header: Sequence[str], columns: dict[str, int]) -> list[UnreadColumn]:
@@ -181,7 +163,7 @@ def unread_notes(unread: Sequence[UnreadColumn], columns: dict[str, int], *, is_
         elif column.is_averaged:
             yield _averaged_note(column, is_named="curve_id" in columns)
         elif "curve_id" not in columns and column.may_part_curves(is_repeated=is_repeated):
-            yield f"C{column.described()} is not read: all rows are one curve. If they are several, name the column curve_id."
+            yield f"Column {column.described()} is not read: all rows are one curve. If they are several, name the column curve_id."
         elif meant:
             yield f"Column {column.name!r} is not read; if it holds what {meant} is for, call it {meant}."
         else:
@@ -205,7 +187,7 @@ def _averaged_note(column: UnreadColumn, *, is_named: bool) -> str:
     n, line, earlier = column.averaged or Averaged("", 0, 0)
     several = "tell them apart in curve_id" if is_named else "name the column curve_id"
     return (
-        f"{DOUBTFUL}c{column.described()} is not read, so rows of one size that differ in it (n={n}, lines {earlier} and {line}) are "
+        f"{DOUBTFUL}column {column.described()} is not read, so rows of one size that differ in it (n={n}, lines {earlier} and {line}) are "
         f"averaged as if they were seeds. If they are several curves, {several}; if it numbers seeds, call it replicate; else keep the "
         "rows of one value, such as each run's last."
     )

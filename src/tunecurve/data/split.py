@@ -155,7 +155,7 @@ def _numbers_kept(groups: Groups) -> list[int]:
     """Return how many of the largest groups to keep for training, in the order in which to try: none, but where one holds most rows."""
     holds_most = int(groups.sizes.max()) > LARGE_SHARE_OF_ROWS * int(groups.sizes.sum())
     numbers = [*range(min(MOST_KEPT_FOR_TRAINING, len(groups) - 1) + 1)]
-    return sorted(numbers, key=lambda number: number != 1) if holds_most else numbers
+    return [1, 0, *numbers[2:]] if holds_most and len(numbers) > 1 else numbers
 
 
 def _test_of(groups: Groups, test_size: int, n_train_needed: int, n_drawn: int) -> tuple[list[int], int] | None:
@@ -165,7 +165,7 @@ def _test_of(groups: Groups, test_size: int, n_train_needed: int, n_drawn: int) 
     while the test set would use up more than a quarter of the groups or leave too few training rows.
     """
     best: tuple[list[int], int] | None = None
-    for cap in range(1, int(groups.sizes.max()) + 1):
+    for cap in range(1, int(groups.sizes[:n_drawn].max()) + 1):
         test, used = _take(groups, test_size, cap)
         n_pool = int(groups.sizes[used:].sum())
         if len(test) == test_size and n_pool >= n_train_needed and used <= n_drawn:

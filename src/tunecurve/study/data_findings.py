@@ -6,6 +6,9 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
+from tunecurve.curve.intervals import groups_of_equal_size
 from tunecurve.data.damaged_texts import damage_findings
 from tunecurve.data.inputs import DEFAULT_TARGET
 from tunecurve.data.labels import come_again, missing_labels
@@ -175,15 +178,15 @@ def _points(share: float) -> str:
 def _few_test_groups(facts: DataFacts, test: Sequence[Row]) -> list[Finding]:
     """Say where the test rows are of so few groups, or so unequal ones, that no interval can show how groups differ."""
     n_groups = facts.groups_in_test
-    sizes = Counter(row.group for row in test).values()
-    alike = sum(sizes) ** 2 / sum(size**2 for size in sizes)
+    sizes = np.array([*Counter(row.group for row in test).values()], float)
+    alike = groups_of_equal_size(sizes)
     if alike >= min(MIN_TEST_GROUPS, facts.n_test):
         return []
     text = f"the {facts.n_test} test rows are of {counted(n_groups, 'group')} only: intervals rest on whole groups, "
     if n_groups >= MIN_TEST_GROUPS:
         text = (
-            f"of the {facts.n_test} test rows {max(sizes)} are of one of {n_groups} groups, which so tell as much as {alike:.1f} of equal "
-            "size: intervals rest on whole groups, "
+            f"of the {facts.n_test} test rows {max(sizes):g} are of one of {n_groups} groups, which so tell as much as {alike:.1f} of "
+            "equal size: intervals rest on whole groups, "
         )
     text += "and these are too few to show how groups differ"
     remedy = "name a finer --group-column, or take test rows of more groups"
